@@ -1,0 +1,214 @@
+//! Datasets, and what the file attaches to a dataset: permissions and a Proxmox storage.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use camino::Utf8PathBuf;
+
+use super::Properties;
+use crate::address::Address;
+use crate::pointer::Pointer;
+
+/// A ZFS file system or volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// Full name with the pool, such as `quickOS/vm-disks`.
+    pub name: String,
+    /// The pool's name: the first component of `name`.
+    pub pool: String,
+    /// The object that declares the dataset.
+    pub origin: Pointer,
+    /// File system or volume.
+    pub kind: DatasetKind,
+    /// Declared properties, `mountpoint` included when the file sets it, `volsize` not.
+    pub properties: Properties,
+    /// Where the dataset will be mounted: its own mountpoint or the one that it inherits.
+    /// `None` for volumes and for `none`, `legacy` or `canmount=off`.
+    pub mountpoint: Option<Utf8PathBuf>,
+    /// Free text for people.
+    pub description: Option<String>,
+    /// Owner, group and mode of the mounted root directory.
+    pub permissions: Option<Permissions>,
+    /// The Proxmox storage that stands on the dataset.
+    pub storage: Option<Storage>,
+}
+
+impl Dataset {
+    /// `dataset:POOL/NAME`.
+    pub fn address(&self) -> Address {
+        Address::Dataset(self.name.clone())
+    }
+
+    /// `permissions:POOL/NAME`.
+    pub fn permissions_address(&self) -> Address {
+        Address::Permissions(self.name.clone())
+    }
+
+    /// Whether the dataset is a volume (zvol).
+    pub fn is_volume(&self) -> bool {
+        matches!(self.kind, DatasetKind::Volume { .. })
+    }
+}
+
+/// What a dataset is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatasetKind {
+    /// A file system.
+    Filesystem,
+    /// A block device.
+    Volume {
+        /// Size in bytes as the file says; ZFS rounds it up to a multiple of `volblocksize`.
+        size: u64,
+        /// Whether no space is reserved for it (`zfs create -s`).
+        sparse: bool,
+    },
+}
+
+/// Owner, group and mode of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permissions {
+    /// The object that declares them.
+    pub origin: Pointer,
+    /// The owner; `None` leaves it alone.
+    pub owner: Option<Principal>,
+    /// The group; `None` leaves it alone.
+    pub group: Option<Principal>,
+    /// The permission bits, set-id and sticky included (`mode & 0o7777`); `None` leaves them alone.
+    pub mode: Option<u32>,
+    /// Whose numbers owner and group are.
+    pub ids: IdSpace,
+}
+
+/// A user or a group, by number or by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Principal {
+    /// A numeric id.
+    Id(u32),
+    /// A name, resolved on the host.
+    Name(String),
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Whose user and group numbers are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IdSpace {
+    /// The host's.
+    #[default]
+    Host,
+    /// Those seen inside the containers that mount the dataset, mapped to the host's.
+    Container,
+}
+
+/// A Proxmox storage that stands on a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// The storage id, unique in the cluster.
+    pub id: String,
+    /// The object (or, in historic files, the dataset) that declares the storage.
+    pub origin: Pointer,
+    /// What the storage is.
+    pub kind: StorageKind,
+    /// What Proxmox may put on it.
+    pub content: BTreeSet<Content>,
+    /// Block size of new volumes, as written (such as `16k`); only for [`StorageKind::ZfsPool`].
+    pub blocksize: Option<String>,
+    /// Whether new volumes reserve no space; only for [`StorageKind::ZfsPool`].
+    pub sparse: Option<bool>,
+    /// The cluster nodes that have it; empty means all.
+    pub nodes: BTreeSet<String>,
+}
+
+impl Storage {
+    /// `storage:ID`.
+    pub fn address(&self) -> Address {
+        Address::Storage(self.id.clone())
+    }
+}
+
+/// The kinds of Proxmox storage that phoenix manages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StorageKind {
+    /// Guest disks as child datasets and volumes: Proxmox type `zfspool`.
+    ZfsPool,
+    /// Files in the mounted dataset: Proxmox type `dir`.
+    Dir,
+}
+
+impl StorageKind {
+    /// Proxmox's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ZfsPool => "zfspool",
+            Self::Dir => "dir",
+        }
+    }
+
+    /// What Proxmox can put on such a storage (pve-storage `ZFSPoolPlugin.pm`, `DirPlugin.pm`).
+    pub fn possible_content(self) -> &'static [Content] {
+        match self {
+            Self::ZfsPool => &[Content::Images, Content::Rootdir],
+            Self::Dir => &[
+                Content::Images,
+                Content::Rootdir,
+                Content::Vztmpl,
+                Content::Iso,
+                Content::Backup,
+                Content::Snippets,
+                Content::Import,
+            ],
+        }
+    }
+}
+
+/// What Proxmox puts on a storage, in its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Content {
+    /// Disks of virtual machines.
+    Images,
+    /// Root file systems and volumes of containers.
+    Rootdir,
+    /// Container templates.
+    Vztmpl,
+    /// ISO images.
+    Iso,
+    /// Backups.
+    Backup,
+    /// Snippets: hook scripts and cloud-init files.
+    Snippets,
+    /// Disk images to import.
+    Import,
+}
+
+impl Content {
+    /// Every content type.
+    pub const ALL: [Self; 7] = [
+        Self::Images,
+        Self::Rootdir,
+        Self::Vztmpl,
+        Self::Iso,
+        Self::Backup,
+        Self::Snippets,
+        Self::Import,
+    ];
+
+    /// Proxmox's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Rootdir => "rootdir",
+            Self::Vztmpl => "vztmpl",
+            Self::Iso => "iso",
+            Self::Backup => "backup",
+            Self::Snippets => "snippets",
+            Self::Import => "import",
+        }
+    }
+}

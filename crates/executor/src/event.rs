@@ -1,0 +1,133 @@
+//! What happens during an apply, one event at a time.
+//!
+//! The same events go to the library's observer, to the journal and to `--format json`; their
+//! schema is committed as `schema/event.v1.schema.json`.
+
+use phoenix_config::address::Address;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the event format.
+pub const FORMAT: u32 = 1;
+
+/// One thing that happened. Times are RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The first event: a plan is being applied.
+    ApplyStart {
+        /// The version of this format.
+        format: u32,
+        /// The plan's id.
+        plan: String,
+        /// The host's name.
+        node: String,
+        /// How many steps the plan has.
+        steps: usize,
+        /// When.
+        time: String,
+    },
+    /// A step begins.
+    StepStart {
+        /// The object's address.
+        id: Address,
+        /// When.
+        time: String,
+    },
+    /// A command of a step has ended. Only commands that may change the host are reported.
+    StepCommand {
+        /// The object's address.
+        id: Address,
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// The exit code; `None` when it did not end by itself.
+        code: Option<i32>,
+        /// How long it took, in milliseconds.
+        milliseconds: u64,
+    },
+    /// A step has ended, or will not be done.
+    StepFinished {
+        /// The object's address.
+        id: Address,
+        /// How it ended.
+        outcome: Outcome,
+        /// For a failed step: why, and for an explained failure the way out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+        /// For a blocked step: the failed or refused objects at the root of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        blocked_by: Vec<Address>,
+        /// How long it took, in milliseconds.
+        milliseconds: u64,
+    },
+    /// The last event.
+    ApplyFinished {
+        /// What came of it.
+        summary: Summary,
+        /// Whether the user stopped it.
+        interrupted: bool,
+        /// How long everything took, in milliseconds.
+        milliseconds: u64,
+        /// When.
+        time: String,
+    },
+}
+
+/// How a step ended.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was done.
+    Changed,
+    /// Somebody else had done it since the plan was made.
+    Unchanged,
+    /// It was tried and failed.
+    Failed,
+    /// Something that it needs failed or is refused.
+    Blocked,
+    /// The run was stopped before its turn.
+    NotStarted,
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// One clear sentence.
+    pub message: String,
+    /// The way out, if phoenix knows one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// What the tool printed, word for word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// An apply in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Objects made or changed.
+    pub changed: usize,
+    /// Objects that already were as the file says.
+    pub unchanged: usize,
+    /// Objects that failed.
+    pub failed: usize,
+    /// Objects that wait for a failed or refused one, refused ones included.
+    pub blocked: usize,
+    /// Objects whose turn did not come before the run was stopped.
+    pub not_started: usize,
+}
+
+/// Receives events in order, on the thread that called `apply`.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: &Event);
+}
+
+/// Ignores everything.
+impl Observer for () {
+    fn event(&mut self, _: &Event) {}
+}

@@ -1,0 +1,256 @@
+//! Commands as values: what would be run, whether it changes anything, and what came of it.
+//!
+//! A command is built by the typed modules only (`zfs`, `zpool`, `pve` ...) and never passes a
+//! shell. Running is the hosts' business.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Every program that phoenix may run. Closed, so that a host can say in advance what it lacks and
+/// a recording can be read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each variant is the program's own name")]
+pub enum Program {
+    Exportfs,
+    Find,
+    Getent,
+    Lsblk,
+    Nvme,
+    Pct,
+    Pvesh,
+    Pvesm,
+    Smartctl,
+    Systemctl,
+    Udevadm,
+    UpdateInitramfs,
+    Wipefs,
+    Zfs,
+    Zpool,
+}
+
+impl Program {
+    /// Every program.
+    pub const ALL: [Self; 15] = [
+        Self::Exportfs,
+        Self::Find,
+        Self::Getent,
+        Self::Lsblk,
+        Self::Nvme,
+        Self::Pct,
+        Self::Pvesh,
+        Self::Pvesm,
+        Self::Smartctl,
+        Self::Systemctl,
+        Self::Udevadm,
+        Self::UpdateInitramfs,
+        Self::Wipefs,
+        Self::Zfs,
+        Self::Zpool,
+    ];
+
+    /// The name of the executable.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exportfs => "exportfs",
+            Self::Find => "find",
+            Self::Getent => "getent",
+            Self::Lsblk => "lsblk",
+            Self::Nvme => "nvme",
+            Self::Pct => "pct",
+            Self::Pvesh => "pvesh",
+            Self::Pvesm => "pvesm",
+            Self::Smartctl => "smartctl",
+            Self::Systemctl => "systemctl",
+            Self::Udevadm => "udevadm",
+            Self::UpdateInitramfs => "update-initramfs",
+            Self::Wipefs => "wipefs",
+            Self::Zfs => "zfs",
+            Self::Zpool => "zpool",
+        }
+    }
+}
+
+/// Whether a command can change the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It only looks.
+    Read,
+    /// It may change something.
+    Write,
+}
+
+/// One program with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// Which program.
+    pub program: Program,
+    /// Its arguments, without the program's name.
+    pub args: Vec<String>,
+    /// Whether it can change the host.
+    pub effect: Effect,
+    /// How long it may take, in seconds.
+    pub timeout_seconds: u64,
+}
+
+impl Command {
+    /// A command that only looks, with a timeout of 30 s.
+    pub fn read(program: Program, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::new(program, args, Effect::Read, 30)
+    }
+
+    /// A command that may change the host, with a timeout of 120 s.
+    pub fn write(program: Program, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::new(program, args, Effect::Write, 120)
+    }
+
+    fn new(
+        program: Program,
+        args: impl IntoIterator<Item = impl Into<String>>,
+        effect: Effect,
+        timeout_seconds: u64,
+    ) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        Self {
+            program,
+            args,
+            effect,
+            timeout_seconds,
+        }
+    }
+
+    /// The same command with another timeout.
+    #[must_use]
+    pub fn timeout(mut self, seconds: u64) -> Self {
+        self.timeout_seconds = seconds;
+        self
+    }
+
+    /// The timeout as a duration.
+    pub fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+
+    /// Program and arguments, as they are started.
+    pub fn argv(&self) -> Vec<String> {
+        std::iter::once(self.program.name().to_owned())
+            .chain(self.args.iter().cloned())
+            .collect()
+    }
+}
+
+/// As a person would type it, quoted for a shell where needed. For reading only.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let argv = self.argv();
+        match shlex::try_join(argv.iter().map(String::as_str)) {
+            Ok(text) => f.write_str(&text),
+            // Only a NUL byte cannot be quoted, and no program can be given one.
+            Err(_) => write!(f, "{argv:?}"),
+        }
+    }
+}
+
+/// What a command that ended has left behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "a command may have failed: look at its exit code, or call `check`"]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output; bytes that are no UTF-8 have become U+FFFD.
+    pub stdout: String,
+    /// Standard error; bytes that are no UTF-8 have become U+FFFD.
+    pub stderr: String,
+}
+
+/// A command ended with something else than 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{command} {}: {}", ending(*.code), last_words(.stderr))]
+pub struct CommandFailed {
+    /// The command as a person would type it.
+    pub command: String,
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Its standard error, whole.
+    pub stderr: String,
+}
+
+fn ending(code: Option<i32>) -> String {
+    match code {
+        Some(code) => format!("failed with exit code {code}"),
+        None => "was ended by a signal".to_owned(),
+    }
+}
+
+fn last_words(stderr: &str) -> &str {
+    let trimmed = stderr.trim();
+    if trimmed.is_empty() {
+        "it printed no reason"
+    } else {
+        trimmed
+    }
+}
+
+impl Output {
+    /// The output of a command that succeeded.
+    pub fn success(stdout: impl Into<String>) -> Self {
+        Self {
+            code: Some(0),
+            stdout: stdout.into(),
+            stderr: String::new(),
+        }
+    }
+
+    /// The output of a command that failed.
+    pub fn failure(code: i32, stderr: impl Into<String>) -> Self {
+        Self {
+            code: Some(code),
+            stdout: String::new(),
+            stderr: stderr.into(),
+        }
+    }
+
+    /// Standard output of a command that had to succeed.
+    ///
+    /// # Errors
+    /// When the exit code is not 0.
+    pub fn check(&self, command: &Command) -> Result<&str, CommandFailed> {
+        if self.code == Some(0) {
+            return Ok(&self.stdout);
+        }
+        Err(CommandFailed {
+            command: command.to_string(),
+            code: self.code,
+            stderr: self.stderr.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_reads_as_it_would_be_typed() {
+        let command = Command::write(Program::Zfs, ["create", "-o", "mountpoint=/a b", "tank/x"]);
+        assert_eq!(
+            command.to_string(),
+            "zfs create -o 'mountpoint=/a b' tank/x"
+        );
+    }
+
+    #[test]
+    fn a_failure_names_command_code_and_reason() {
+        let command = Command::read(Program::Zfs, ["list", "tank"]);
+        let output = Output::failure(1, "cannot open 'tank': no such pool\n");
+        assert_eq!(
+            output.check(&command).unwrap_err().to_string(),
+            "zfs list tank failed with exit code 1: cannot open 'tank': no such pool"
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! The only crate that runs programs or touches host files.
+//!
+//! [`Host`] is the narrow waist: one command or one file at a time, at the level of argv. Typed
+//! commands and parsers stand above it, real, simulated, recorded and read-only hosts below.
+//! Nothing here knows about configurations or plans.
+
+pub mod command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use command::{Command, Output};
+
+/// Everything that phoenix may ask of a machine. Blocking, and shared by worker threads.
+pub trait Host: Send + Sync {
+    /// Runs one command to its end, within its timeout.
+    ///
+    /// A non-zero exit is an [`Output`], not an error: `smartctl` answers with a bit mask and
+    /// `zfs get` prints useful rows when one name is missing.
+    ///
+    /// # Errors
+    /// When the command could not be started, did not end in time, or printed more than the limit.
+    fn run(&self, command: &Command) -> Result<Output, HostError>;
+
+    /// Reads a whole small file; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// When the file exists and cannot be read, is no UTF-8, or is larger than the limit.
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError>;
+
+    /// Replaces a file: temporary file beside it, fsync, rename. An existing file keeps its mode
+    /// and owner; a new one gets mode 0644.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the old contents are still there then.
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError>;
+
+    /// Writes a kernel parameter below `/sys` or `/proc` in place.
+    ///
+    /// # Errors
+    /// When the kernel refuses the value.
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError>;
+
+    /// Changes owner, group or mode of the root directory of a mounted dataset, through the
+    /// opened directory, so that a mount that goes away in between is never confused with the
+    /// empty directory below it.
+    ///
+    /// # Errors
+    /// When the dataset is not mounted at the path or the change is refused.
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError>;
+}
+
+/// See [`Host::set_permissions`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionChange {
+    /// The dataset that must be mounted at `path`.
+    pub dataset: String,
+    /// The mountpoint.
+    pub path: Utf8PathBuf,
+    /// New owner.
+    pub uid: Option<u32>,
+    /// New group.
+    pub gid: Option<u32>,
+    /// New permission bits, set-id and sticky included.
+    pub mode: Option<u32>,
+}
+
+/// A host did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The program is not installed.
+    #[error("{program} is not installed on this host")]
+    NotInstalled {
+        /// The program's name.
+        program: String,
+    },
+    /// The program could not be started or waited for.
+    #[error("cannot run {command}")]
+    Spawn {
+        /// The command as a person would type it.
+        command: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program did not end in time and was killed.
+    #[error("{command} did not end within {seconds} s and was stopped")]
+    TimedOut {
+        /// The command as a person would type it.
+        command: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// The program printed more than phoenix is ready to read.
+    #[error("{command} printed more than {limit} bytes")]
+    TooMuchOutput {
+        /// The command as a person would type it.
+        command: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {verb} {path}")]
+    File {
+        /// `read`, `write`, `change`.
+        verb: &'static str,
+        /// Which file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A directory is not the root of the dataset that it should be.
+    #[error("{path} is not where dataset {dataset} is mounted")]
+    NotMounted {
+        /// The directory.
+        path: Utf8PathBuf,
+        /// The dataset.
+        dataset: String,
+    },
+    /// Something that changes the host was asked of a host that may only be read.
+    #[error("refused: {what} would change a host that is open for reading only")]
+    ReadOnly {
+        /// The command or file.
+        what: String,
+    },
+}

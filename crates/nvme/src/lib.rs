@@ -1,0 +1,1 @@
+//! Judges the health of NVMe drives. Placeholder during the first hour.

@@ -1,0 +1,1 @@
+//! The facade. Placeholder during the first hour.

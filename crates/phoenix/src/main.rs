@@ -1,0 +1,2 @@
+//! The binary. Placeholder during the first hour.
+fn main() {}

@@ -1,0 +1,8 @@
+//! Plans the difference between a configuration and a host.
+//!
+//! Pure: a configuration and observed facts go in, an immutable [`plan::Plan`] comes out. Nothing
+//! here does I/O, starts a thread or can fail on a host.
+
+pub mod observed;
+pub mod plan;
+pub mod wanted;

@@ -1,0 +1,225 @@
+//! What a host really has, as plain data.
+//!
+//! The executor fills it from a host and the planner compares it with a configuration; nothing
+//! here reads anything. Only what the configuration names is in it, so that its size, and the
+//! digest that binds a saved plan to it, depend on the file and not on the host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The facts about one host that a plan depends on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// The host's own name, which is also its Proxmox node name.
+    pub node: String,
+    /// Installed memory in bytes.
+    pub memory: u64,
+    /// Every imported pool, by name.
+    pub pools: BTreeMap<String, ObservedPool>,
+    /// The datasets that the configuration names and the host has, by full name.
+    pub datasets: BTreeMap<String, ObservedDataset>,
+    /// The disks that the configuration names, by the path that the configuration uses. A path
+    /// that leads nowhere is absent.
+    pub disks: BTreeMap<String, ObservedDisk>,
+    /// The directories that a mount would hide or a permission would change, by path. Absent
+    /// directories are absent.
+    pub directories: BTreeMap<String, ObservedDirectory>,
+    /// Every Proxmox storage, by id. `None` when the host has no Proxmox tools.
+    pub storages: Option<BTreeMap<String, ObservedStorage>>,
+    /// The NFS exports.
+    pub exports: ObservedExports,
+    /// The containers that the configuration names and this node has.
+    pub containers: BTreeMap<u32, ObservedContainer>,
+    /// Numeric ids of the user names that the configuration uses and the host knows.
+    pub users: BTreeMap<String, u32>,
+    /// Numeric ids of the group names that the configuration uses and the host knows.
+    pub groups: BTreeMap<String, u32>,
+    /// The ZFS read cache.
+    pub arc: ObservedArc,
+}
+
+/// An imported pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedPool {
+    /// ZFS's word for its health: `ONLINE`, `DEGRADED`, `SUSPENDED`, ...
+    pub health: String,
+    /// Raw size in bytes as `zpool list -p` prints it: what data vdevs hold, parity included.
+    pub size: u64,
+    /// Every top-level vdev.
+    pub vdevs: Vec<ObservedVdev>,
+    /// Pool properties that the configuration names, by name.
+    pub properties: BTreeMap<String, ObservedProperty>,
+}
+
+/// A top-level vdev of an imported pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedVdev {
+    /// What the vdev is for.
+    pub class: VdevClass,
+    /// `disk`, `mirror`, `raidz1` ...: the part of ZFS's vdev name before the number.
+    pub kind: String,
+    /// The kernel names of the member disks (`nvme0n1`), partitions resolved to their disk. A
+    /// member that is gone keeps the name that ZFS prints.
+    pub disks: BTreeSet<String>,
+}
+
+/// What a vdev is for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum VdevClass {
+    /// Data.
+    Data,
+    /// Metadata and small blocks.
+    Special,
+    /// Deduplication tables.
+    Dedup,
+    /// The intent log.
+    Log,
+    /// Read cache.
+    Cache,
+    /// Hot spare.
+    Spare,
+}
+
+/// A property as `zfs get -p` or `zpool get -p` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedProperty {
+    /// The stored value.
+    pub value: String,
+    /// Where the value comes from: `local`, `default`, `received`, `temporary`, `-`, or
+    /// `inherited from NAME`.
+    pub source: String,
+}
+
+/// A dataset that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedDataset {
+    /// `filesystem` or `volume`.
+    pub kind: String,
+    /// The properties that the configuration names, by name; always `mountpoint` and `canmount`
+    /// for file systems, `volsize` and `volblocksize` for volumes.
+    pub properties: BTreeMap<String, ObservedProperty>,
+    /// Whether it is mounted.
+    pub mounted: bool,
+}
+
+/// A disk that one of the configuration's paths leads to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedDisk {
+    /// The kernel's name, such as `nvme0n1`. Not stable across boots: it identifies the disk
+    /// inside one observation only.
+    pub kernel_name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Serial number, if the drive has one.
+    pub serial: Option<String>,
+    /// Model, if the drive has one.
+    pub model: Option<String>,
+    /// Everything that speaks against writing to it, worst first. Empty means blank and idle.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// A reason not to write to a disk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Obstacle {
+    /// The disk or a part of it is in use right now; no grant overrules that.
+    InUse {
+        /// By what, in words: `mounted at /`, `member of imported pool "rpool"`, `swap`.
+        by: String,
+    },
+    /// The disk carries a signature, a partition table or partitions.
+    Signature {
+        /// What was found, as `wipefs` and `lsblk` call it: `ext4`, `zfs_member "old"`, `gpt`.
+        what: String,
+    },
+    /// The path is not a whole disk.
+    NotADisk {
+        /// `lsblk`'s type: `part`, `loop`, `rom` ...
+        kind: String,
+    },
+}
+
+/// A directory that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedDirectory {
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permission bits, set-id and sticky included.
+    pub mode: u32,
+    /// Whether it has no entries.
+    pub empty: bool,
+    /// Whether the path is something else than a directory, a symbolic link included.
+    pub not_a_directory: bool,
+}
+
+/// A Proxmox storage with its effective options.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedStorage {
+    /// Proxmox's type: `zfspool`, `dir`, `nfs` ...
+    pub kind: String,
+    /// What may be put on it, as a set: Proxmox prints it in random order.
+    pub content: BTreeSet<String>,
+    /// The nodes that have it, as a set; empty means all.
+    pub nodes: BTreeSet<String>,
+    /// All other options as text, booleans as `0` and `1`.
+    pub options: BTreeMap<String, String>,
+}
+
+/// The state of the NFS server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedExports {
+    /// Whether `exportfs` is there.
+    pub available: bool,
+    /// The lines of phoenix's own exports file, by path: `CLIENT(OPTIONS)` each.
+    pub file: BTreeMap<String, Vec<String>>,
+    /// What the NFS server really exports, by path and then client: sorted options.
+    pub active: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// Paths that files other than phoenix's export, with the file.
+    pub foreign: BTreeMap<String, String>,
+}
+
+/// A container of this node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedContainer {
+    /// Whether it runs.
+    pub running: bool,
+    /// Whether its user ids are shifted.
+    pub unprivileged: bool,
+    /// Mount points by key (`mp0`): the configured values, pending changes applied.
+    pub mounts: BTreeMap<String, String>,
+    /// Keys whose value differs from what the running container has.
+    pub pending: BTreeSet<String>,
+    /// Host id of the container's user 0.
+    pub uid_offset: u32,
+    /// Host id of the container's group 0.
+    pub gid_offset: u32,
+}
+
+/// The ZFS read cache.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedArc {
+    /// The limit in force in bytes (`c_max` of arcstats); `None` while the ZFS module is absent.
+    pub c_max: Option<u64>,
+    /// The floor in force in bytes (`c_min` of arcstats).
+    pub c_min: Option<u64>,
+    /// The limit that `/etc/modprobe.d/zfs.conf` sets for the next boot.
+    pub persistent: Option<u64>,
+}

@@ -1,0 +1,10 @@
+//! OpenZFS facts as pure data and arithmetic: numbers, names, properties, layouts and space.
+//!
+//! Everything that both the configuration and the simulated host must agree on with OpenZFS lives
+//! here once. Nothing here knows about configuration files, plans or hosts, and nothing does I/O.
+
+pub mod layout;
+pub mod name;
+pub mod property;
+pub mod size;
+pub mod space;

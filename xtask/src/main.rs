@@ -1,0 +1,2 @@
+//! Developer tasks. Placeholder during the first hour.
+fn main() {}
