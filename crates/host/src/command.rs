@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub enum Program {
     Exportfs,
     Find,
+    Fwupdmgr,
     Getent,
     Lsblk,
     Nvme,
@@ -33,9 +34,10 @@ pub enum Program {
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Exportfs,
         Self::Find,
+        Self::Fwupdmgr,
         Self::Getent,
         Self::Lsblk,
         Self::Nvme,
@@ -56,6 +58,7 @@ impl Program {
         match self {
             Self::Exportfs => "exportfs",
             Self::Find => "find",
+            Self::Fwupdmgr => "fwupdmgr",
             Self::Getent => "getent",
             Self::Lsblk => "lsblk",
             Self::Nvme => "nvme",
