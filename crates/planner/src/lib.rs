@@ -3,6 +3,12 @@
 //! Pure: a configuration and observed facts go in, an immutable [`plan::Plan`] comes out. Nothing
 //! here does I/O, starts a thread or can fail on a host.
 
+mod object;
+
+pub mod graph;
 pub mod observed;
 pub mod plan;
 pub mod wanted;
+
+pub use graph::{Graph, graph};
+pub use wanted::{Wanted, wanted};

@@ -68,6 +68,9 @@ pub struct Summary {
     pub refused: usize,
     /// Objects that already are as the file says.
     pub unchanged: usize,
+    /// Objects that cannot be looked at or made yet, because what they stand on is not on this
+    /// host: a container of another node, a host without Proxmox. A note says which.
+    pub waiting: usize,
 }
 
 /// One object to be made or changed.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use phoenix_config::model::{Config, Dataset, Permissions, Pool, Principal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,4 +37,101 @@ pub struct Wanted {
     pub exports: bool,
     /// Whether to look at the ZFS read cache.
     pub arc: bool,
+}
+
+/// Pool properties that are read whatever the file says.
+const POOL_PROPERTIES: [&str; 1] = ["ashift"];
+
+/// Dataset properties that are read whatever the file says, because they decide whether what
+/// hangs on a dataset points at the dataset.
+const DATASET_PROPERTIES: [&str; 5] = [
+    "canmount",
+    "keystatus",
+    "mountpoint",
+    "volblocksize",
+    "volsize",
+];
+
+/// The facts that a plan for `config` depends on.
+pub fn wanted(config: &Config) -> Wanted {
+    let mut wanted = Wanted {
+        storages: config
+            .datasets
+            .iter()
+            .any(|dataset| dataset.storage.is_some()),
+        exports: !config.exports.is_empty(),
+        arc: config.arc.is_some(),
+        ..Wanted::default()
+    };
+    for pool in &config.pools {
+        wanted.add_pool(pool);
+    }
+    for dataset in &config.datasets {
+        wanted.add_dataset(dataset);
+    }
+    let exported = config.exports.iter().map(|export| export.path.to_string());
+    let mounted = config
+        .mounts
+        .iter()
+        .map(|mount| mount.host_path.to_string());
+    wanted.directories.extend(exported.chain(mounted));
+    wanted.containers = config.mounts.iter().map(|mount| mount.container).collect();
+    wanted
+}
+
+impl Wanted {
+    fn add_pool(&mut self, pool: &Pool) {
+        self.pools.insert(pool.name.clone());
+        self.pool_properties
+            .extend(POOL_PROPERTIES.map(str::to_owned));
+        self.pool_properties.extend(pool.properties.keys().cloned());
+        self.datasets.insert(pool.name.clone());
+        self.dataset_properties
+            .extend(DATASET_PROPERTIES.map(str::to_owned));
+        self.dataset_properties
+            .extend(pool.root_properties.keys().cloned());
+        self.disks
+            .extend(pool.disks().map(|disk| disk.path.clone()));
+        self.directories.extend(root_mountpoint(pool));
+    }
+
+    fn add_dataset(&mut self, dataset: &Dataset) {
+        self.pools.insert(dataset.pool.clone());
+        self.datasets.insert(dataset.name.clone());
+        self.dataset_properties
+            .extend(DATASET_PROPERTIES.map(str::to_owned));
+        self.dataset_properties
+            .extend(dataset.properties.keys().cloned());
+        self.directories
+            .extend(dataset.mountpoint.as_ref().map(ToString::to_string));
+        if let Some(permissions) = &dataset.permissions {
+            self.add_principals(permissions);
+        }
+    }
+
+    fn add_principals(&mut self, permissions: &Permissions) {
+        if let Some(Principal::Name(name)) = &permissions.owner {
+            self.users.insert(name.clone());
+        }
+        if let Some(Principal::Name(name)) = &permissions.group {
+            self.groups.insert(name.clone());
+        }
+    }
+}
+
+/// Where a new pool's root dataset is mounted: the file's word, else `/NAME`. `None` when it is
+/// not mounted by ZFS.
+pub(crate) fn root_mountpoint(pool: &Pool) -> Option<String> {
+    let stored = |name: &str| {
+        pool.root_properties
+            .get(name)
+            .map(|property| &property.stored)
+    };
+    if stored("canmount").is_some_and(|value| value != "on") {
+        return None;
+    }
+    match stored("mountpoint") {
+        Some(path) => path.starts_with('/').then(|| path.clone()),
+        None => Some(format!("/{}", pool.name)),
+    }
 }
