@@ -1,1 +1,280 @@
-//! Placeholder during the first hour.
+//! Properties of datasets and pools: which exist, which values ZFS takes, and how it stores them.
+//!
+//! Owns the translation from what people write (`1.4T`, `gzip-6`, `on`) to what `zfs get -p`
+//! prints (`1539316278886`, `gzip`, `aes-256-gcm`), so that a difference is a difference. It does
+//! not know what any dataset has; rules that need several properties or a host are elsewhere.
+
+mod error;
+mod table;
+mod value;
+
+use std::fmt;
+
+pub use error::PropertyError;
+pub use table::{Kind, Property};
+
+use table::{DATASET, POOL, Table};
+
+/// The two types of dataset that can be declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DatasetType {
+    /// A file system.
+    Filesystem,
+    /// A block device (zvol).
+    Volume,
+}
+
+impl fmt::Display for DatasetType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Filesystem => "filesystem",
+            Self::Volume => "volume",
+        })
+    }
+}
+
+/// Names that `zfs get` knows and nobody can set (zfsprops(7)).
+const READ_ONLY_DATASET: [&str; 26] = [
+    "available",
+    "clones",
+    "compressratio",
+    "createtxg",
+    "creation",
+    "defer_destroy",
+    "encryptionroot",
+    "filesystem_count",
+    "guid",
+    "keystatus",
+    "logicalreferenced",
+    "logicalused",
+    "mounted",
+    "name",
+    "objsetid",
+    "origin",
+    "receive_resume_token",
+    "redact_snaps",
+    "refcompressratio",
+    "referenced",
+    "snapshot_count",
+    "snapshots_changed",
+    "type",
+    "used",
+    "userrefs",
+    "written",
+];
+
+/// Names that `zpool get` knows and nobody can set (zpoolprops(7)).
+const READ_ONLY_POOL: [&str; 21] = [
+    "allocated",
+    "available",
+    "bcloneratio",
+    "bclonesaved",
+    "bcloneused",
+    "capacity",
+    "checkpoint",
+    "dedup_table_size",
+    "dedupratio",
+    "expandsize",
+    "fragmentation",
+    "free",
+    "freeing",
+    "guid",
+    "health",
+    "last_scrubbed_txg",
+    "leaked",
+    "load_guid",
+    "size",
+    "usable",
+    "used",
+];
+
+/// Pool properties that cannot be part of a lasting declaration, and why.
+const PASSING_POOL: [(&str, &str); 5] = [
+    ("altroot", "lasts only until the pool is exported"),
+    ("dedupditto", "has no effect any more"),
+    ("readonly", "can be set only while a pool is imported"),
+    ("tname", "lasts only until the pool is exported"),
+    ("version", "would switch off feature flags for good"),
+];
+
+/// Short names that ZFS accepts for columns of `zfs list` but never prints.
+const SHORT_NAMES: [(&str, &str); 8] = [
+    ("compress", "compression"),
+    ("crypt", "encryption"),
+    ("listsnaps", "listsnapshots"),
+    ("rdonly", "readonly"),
+    ("recsize", "recordsize"),
+    ("refreserv", "refreservation"),
+    ("reserv", "reservation"),
+    ("volblock", "volblocksize"),
+];
+
+/// Limits of one user, group or project: `userquota@alice`.
+const PRINCIPAL_LIMITS: [&str; 6] = [
+    "groupobjquota",
+    "groupquota",
+    "projectobjquota",
+    "projectquota",
+    "userobjquota",
+    "userquota",
+];
+
+/// What `zfs get -p` prints after `name` has been set to `value` on a dataset of type `kind`.
+///
+/// Follows OpenZFS 2.3; `xattr=on` is `sa` since that version. Which features a pool has, and
+/// what the dataset already holds, is not considered.
+pub fn stored_dataset_value(
+    name: &str,
+    value: &str,
+    kind: DatasetType,
+) -> Result<String, PropertyError> {
+    if name.contains(':') {
+        return value::user(name, value);
+    }
+    if let Some((family, who)) = name.split_once('@') {
+        return principal_limit(family, who, value, kind);
+    }
+    let Some(property) = DATASET.get(name) else {
+        return Err(no_such(name, &DATASET, &READ_ONLY_DATASET));
+    };
+    let applies = match kind {
+        DatasetType::Filesystem => property.filesystem,
+        DatasetType::Volume => property.volume,
+    };
+    if !applies {
+        return Err(PropertyError::WrongType { kind });
+    }
+    value::stored(property, value)
+}
+
+/// What `zpool get -p` prints after the pool property `name` has been set to `value`.
+///
+/// Feature flags (`feature@NAME`) are `enabled` or `disabled`; a live `active` is [`same_value`]
+/// as `enabled`.
+pub fn stored_pool_value(name: &str, value: &str) -> Result<String, PropertyError> {
+    if name.contains(':') {
+        return value::user(name, value);
+    }
+    if let Some(property) = POOL.get(name) {
+        return value::stored(property, value);
+    }
+    match PASSING_POOL.iter().find(|(passing, _)| *passing == name) {
+        Some((_, reason)) => Err(PropertyError::invalid(
+            *reason,
+            "remove it from the declaration",
+        )),
+        None => Err(no_such(name, &POOL, &READ_ONLY_POOL)),
+    }
+}
+
+/// Whether two stored values of a dataset or pool property mean the same, although versions of
+/// ZFS print them differently: aliases (`posixacl` and `posix`), slashes in paths, features that
+/// are `enabled` and already `active`.
+///
+/// `xattr=on` is taken for `sa`, as OpenZFS 2.3 and later mean and print it. OpenZFS 2.2 and
+/// older mean `dir` by it, which their output does not tell apart.
+pub fn same_value(name: &str, a: &str, b: &str) -> bool {
+    a == b || canonical(name, a) == canonical(name, b)
+}
+
+/// Whether the dataset property is fixed when the dataset is created.
+pub fn is_create_only(name: &str) -> bool {
+    DATASET
+        .get(name)
+        .is_some_and(|property| property.create_only)
+}
+
+/// Whether `name` is a property of the user's own, such as `site:owner`: lower-case letters,
+/// digits and `._:-` with at least one colon, shorter than 256 bytes, not beginning with `-`.
+pub fn is_user_property(name: &str) -> bool {
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || matches!(byte, b'.' | b'_' | b':' | b'-')
+    };
+    name.contains(':') && !name.starts_with('-') && name.len() < 256 && name.bytes().all(allowed)
+}
+
+/// The settable property of datasets called `name`, `userquota@...` and user properties apart.
+pub fn dataset_property(name: &str) -> Option<&'static Property> {
+    DATASET.get(name)
+}
+
+/// The settable property of pools called `name`, user properties apart.
+pub fn pool_property(name: &str) -> Option<&'static Property> {
+    POOL.get(name)
+}
+
+/// Every settable property of datasets by name, `userquota@...` and user properties apart.
+pub fn dataset_property_names() -> impl Iterator<Item = &'static str> {
+    DATASET.keys().copied()
+}
+
+/// Every settable property of pools by name, feature flags (`feature@...`) included.
+pub fn pool_property_names() -> impl Iterator<Item = &'static str> {
+    POOL.keys().copied()
+}
+
+/// One spelling for everything that means the same.
+fn canonical(name: &str, stored: &str) -> String {
+    if name == "mountpoint" {
+        return value::normalise_path(stored);
+    }
+    let spelling = DATASET
+        .get(name)
+        .and_then(|property| property.stored_spelling(stored))
+        .or_else(|| POOL.get(name)?.stored_spelling(stored));
+    spelling.unwrap_or(stored).to_owned()
+}
+
+fn principal_limit(
+    family: &str,
+    who: &str,
+    value: &str,
+    kind: DatasetType,
+) -> Result<String, PropertyError> {
+    if matches!(family, "written") || family.ends_with("used") {
+        return Err(PropertyError::ReadOnly);
+    }
+    if !PRINCIPAL_LIMITS.contains(&family) {
+        return Err(PropertyError::Unknown {
+            suggestion: nearest(family, PRINCIPAL_LIMITS.into_iter())
+                .map(|family| format!("{family}@{who}")),
+        });
+    }
+    if kind == DatasetType::Volume {
+        return Err(PropertyError::WrongType { kind });
+    }
+    if who.is_empty() {
+        return Err(PropertyError::invalid(
+            "names nobody after the @",
+            format!("write {family}@NAME or {family}@ID"),
+        ));
+    }
+    value::size_or_none(value, "0")
+}
+
+/// Why `name` is in none of the tables.
+fn no_such(name: &str, table: &'static Table, read_only: &[&str]) -> PropertyError {
+    if read_only.contains(&name) || name.starts_with("usedby") {
+        return PropertyError::ReadOnly;
+    }
+    let short = SHORT_NAMES.iter().find(|(short, _)| *short == name);
+    let suggestion = short
+        .map(|(_, full)| *full)
+        .filter(|full| table.contains_key(full))
+        .or_else(|| nearest(name, table.keys().copied()));
+    PropertyError::Unknown {
+        suggestion: suggestion.map(str::to_owned),
+    }
+}
+
+/// The most similar word, if any is near enough to be a slip of the pen.
+fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.len() / 3).max(1);
+    words
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}

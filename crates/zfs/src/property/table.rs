@@ -1,0 +1,155 @@
+//! The tables of properties, read once from `data/*.tsv`.
+//!
+//! Owns what the columns mean; how a value is checked against a row is `value`'s business.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// What a property's values look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One word out of [`Property::spellings`].
+    Index,
+    /// A number of bytes; `none` is stored as 0.
+    Size,
+    /// A number of bytes; "no limit" must be written `none`, because ZFS refuses 0.
+    Limit,
+    /// A number of things; `none` is stored as `none`.
+    Count,
+    /// A block size: a power of two from 512 bytes to 16 MiB.
+    Block,
+    /// 0, or the log2 of a sector size from 9 to 16.
+    Ashift,
+    /// Free text, for some properties with rules of its own.
+    Text,
+}
+
+/// One property that can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// The full name.
+    pub name: &'static str,
+    /// What its values look like.
+    pub kind: Kind,
+    /// For [`Kind::Index`]: every accepted spelling with the form that ZFS stores and prints.
+    pub spellings: Vec<(&'static str, &'static str)>,
+    /// What `zfs get -p` (OpenZFS 2.3) prints when nobody has set it; empty where ZFS computes it.
+    pub default: &'static str,
+    /// Whether child datasets inherit it. False for pool properties.
+    pub inheritable: bool,
+    /// Whether it is fixed when the dataset is created. False for pool properties.
+    pub create_only: bool,
+    /// Whether file systems have it. False for pool properties.
+    pub filesystem: bool,
+    /// Whether volumes have it. False for pool properties.
+    pub volume: bool,
+}
+
+impl Property {
+    /// The stored form of an accepted spelling of an index value.
+    pub fn stored_spelling(&self, written: &str) -> Option<&'static str> {
+        self.spellings
+            .iter()
+            .find(|(spelling, _)| *spelling == written)
+            .map(|(_, stored)| *stored)
+    }
+}
+
+/// Properties by name.
+pub(super) type Table = BTreeMap<&'static str, Property>;
+
+/// What can be set on datasets, `userquota@...` and user properties apart.
+pub(super) static DATASET: LazyLock<Table> =
+    LazyLock::new(|| read(include_str!("../../data/dataset-properties.tsv")));
+
+/// What can be set on pools, user properties apart.
+pub(super) static POOL: LazyLock<Table> =
+    LazyLock::new(|| read(include_str!("../../data/pool-properties.tsv")));
+
+/// Rows that do not parse are left out; a test proves that there are none.
+fn read(text: &'static str) -> Table {
+    rows(text)
+        .filter_map(parse_row)
+        .map(|property| (property.name, property))
+        .collect()
+}
+
+fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().skip(1)
+}
+
+fn parse_row(row: &'static str) -> Option<Property> {
+    let mut cells = row.split('\t');
+    let (name, kind, values, default) =
+        (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
+    let (inheritable, create_only, types) = (
+        cells.next().unwrap_or("no"),
+        cells.next().unwrap_or("no"),
+        cells.next().unwrap_or_default(),
+    );
+    let spellings = values
+        .split('|')
+        .filter(|value| !value.is_empty())
+        .map(|value| value.split_once('=').unwrap_or((value, value)))
+        .collect();
+    Some(Property {
+        name,
+        kind: parse_kind(kind)?,
+        spellings,
+        default,
+        inheritable: inheritable == "yes",
+        create_only: create_only == "yes",
+        filesystem: types.split(',').any(|kind| kind == "filesystem"),
+        volume: types.split(',').any(|kind| kind == "volume"),
+    })
+}
+
+fn parse_kind(text: &str) -> Option<Kind> {
+    Some(match text {
+        "index" => Kind::Index,
+        "size" => Kind::Size,
+        "limit" => Kind::Limit,
+        "count" => Kind::Count,
+        "block" => Kind::Block,
+        "ashift" => Kind::Ashift,
+        "string" => Kind::Text,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_parses_once_and_makes_sense() {
+        for (text, table, columns) in [
+            (
+                include_str!("../../data/dataset-properties.tsv"),
+                &DATASET,
+                7,
+            ),
+            (include_str!("../../data/pool-properties.tsv"), &POOL, 4),
+        ] {
+            for row in rows(text) {
+                assert_eq!(row.split('\t').count(), columns, "{row}");
+                let property = parse_row(row).unwrap_or_else(|| panic!("{row}"));
+                let is_index = property.kind == Kind::Index;
+                assert_eq!(is_index, !property.spellings.is_empty(), "{row}");
+                if is_index {
+                    assert!(
+                        property.stored_spelling(property.default).is_some(),
+                        "{row}"
+                    );
+                }
+                for (_, stored) in &property.spellings {
+                    assert_eq!(property.stored_spelling(stored), Some(*stored), "{row}");
+                }
+                if columns == 7 {
+                    assert!(property.filesystem || property.volume, "{row}");
+                }
+            }
+            assert_eq!(table.len(), rows(text).count());
+        }
+    }
+}
