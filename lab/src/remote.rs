@@ -1,0 +1,127 @@
+//! Commands and files in the guest, over ssh.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::LabError;
+
+/// How to reach one guest.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// The ssh port on 127.0.0.1.
+    pub port: u16,
+    /// The private key.
+    pub key: Utf8PathBuf,
+}
+
+/// What a command in the guest left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Exit code; 255 also when ssh itself failed.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Remote {
+    /// Runs a line of shell as root, whatever its exit code.
+    ///
+    /// # Errors
+    /// When ssh could not be started.
+    pub fn shell(&self, script: &str) -> Result<Ended, LabError> {
+        let output = self
+            .ssh()
+            .arg(script)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(LabError::file("ssh"))?;
+        Ok(ended(&output))
+    }
+
+    /// Runs a line of shell that has to succeed, and returns its standard output.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn check(&self, script: &str) -> Result<String, LabError> {
+        let ended = self.shell(script)?;
+        if ended.code == 0 {
+            return Ok(ended.stdout);
+        }
+        Err(LabError::Failed {
+            what: format!("`{script}` in the guest (exit {})", ended.code),
+            detail: format!("{}{}", ended.stdout, ended.stderr),
+        })
+    }
+
+    /// Copies a file of this machine into the guest, with its mode.
+    ///
+    /// # Errors
+    /// When either side cannot be used.
+    pub fn push(&self, from: &Utf8Path, to: &str, mode: u32) -> Result<(), LabError> {
+        let contents = std::fs::read(from).map_err(LabError::file(from))?;
+        self.write(to, &contents, mode)
+    }
+
+    /// Writes a file in the guest.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, to: &str, contents: &[u8], mode: u32) -> Result<(), LabError> {
+        let script =
+            format!("mkdir -p \"$(dirname '{to}')\" && cat > '{to}' && chmod {mode:o} '{to}'");
+        let mut child = self
+            .ssh()
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(LabError::file("ssh"))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(contents).map_err(LabError::file(to))?;
+        }
+        let output = child.wait_with_output().map_err(LabError::file(to))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(LabError::failed(
+            format!("writing {to} in the guest"),
+            &output,
+        ))
+    }
+
+    /// An ssh command line up to and including the host; callers add the remote command.
+    pub fn ssh(&self) -> Command {
+        let mut command = Command::new("ssh");
+        command
+            .args(["-q", "-i", self.key.as_str(), "-p", &self.port.to_string()])
+            .args([
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+            ])
+            .args([
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "ConnectTimeout=10",
+                "-o",
+                "ServerAliveInterval=15",
+            ])
+            .arg("root@127.0.0.1");
+        command
+    }
+}
+
+fn ended(output: &Output) -> Ended {
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
