@@ -4,7 +4,17 @@
 //! commands and parsers stand above it, real, simulated, recorded and read-only hosts below.
 //! Nothing here knows about configurations or plans.
 
+pub mod arc;
 pub mod command;
+pub mod disk;
+pub mod mounts;
+pub mod nfs;
+pub mod parse;
+pub mod pve;
+pub mod store;
+pub mod system;
+pub mod zfs;
+pub mod zpool;
 
 use camino::{Utf8Path, Utf8PathBuf};
 

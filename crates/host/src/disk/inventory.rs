@@ -1,0 +1,380 @@
+//! Every block device of a host, joined from lsblk, udev's links, swap, pools and signatures.
+//!
+//! This is where phoenix decides that a disk is in use or carries something. When facts
+//! disagree, the one that speaks against writing counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::lsblk::{BlockDevice, lsblk, parse_lsblk};
+use super::{SWAPS_FILE, links, parse_links, parse_swaps, parse_wipefs, wipefs};
+use crate::Host;
+use crate::parse::ReadError;
+use crate::zpool::ImportedPools;
+
+/// One block device with everything known about it and what is on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// The kernel's name, such as `nvme0n1`. Not the same after the next boot.
+    pub kernel_name: String,
+    /// Its node below `/dev`.
+    pub path: String,
+    /// `disk` for a whole disk, else `part`, `loop`, `rom`, `lvm` ...
+    pub kind: String,
+    /// The device that a partition is part of, or that this one is built on first.
+    pub parent: Option<String>,
+    /// Bytes.
+    pub size: u64,
+    /// Serial number, if the drive has one.
+    pub serial: Option<String>,
+    /// Model, if the drive has one.
+    pub model: Option<String>,
+    /// World-wide name, if the drive has one.
+    pub wwn: Option<String>,
+    /// How it is attached: `nvme`, `sata`, `usb` ...
+    pub tran: Option<String>,
+    /// The links that lead to it, sorted.
+    pub links: Vec<Utf8PathBuf>,
+    /// The kernel names of its partitions.
+    pub partitions: BTreeSet<String>,
+    /// What uses it or a part of it right now. While there is any, nothing may write to it.
+    pub uses: BTreeSet<Use>,
+    /// What is on it and on its partitions. Not looked for on a disk that is in use.
+    pub signatures: BTreeSet<Signature>,
+}
+
+impl Disk {
+    /// Whether nothing uses it and nothing is on it.
+    pub fn is_blank(&self) -> bool {
+        self.uses.is_empty() && self.signatures.is_empty()
+    }
+}
+
+/// Something that uses a disk right now.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// It belongs to an imported pool.
+    Pool(String),
+    /// It is mounted there.
+    Mounted(String),
+    /// It is swapped to.
+    Swap,
+    /// Another block device is built on it.
+    Holder {
+        /// lsblk's type: `lvm`, `crypt`, `raid1`, `mpath` ...
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// It is itself a volume of an imported pool.
+    Zvol,
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pool(pool) => write!(f, "member of imported pool \"{pool}\""),
+            Self::Mounted(target) => write!(f, "mounted at {target}"),
+            Self::Swap => f.write_str("swap"),
+            Self::Holder { kind, name } => write!(f, "held by {kind} device {name}"),
+            Self::Zvol => f.write_str("volume of an imported pool"),
+        }
+    }
+}
+
+/// Something that is on a disk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signature {
+    /// The kernel name of the disk or partition.
+    pub device: String,
+    /// `ext4`, `zfs_member`, `gpt`, `partition`, or `unreadable`.
+    pub kind: String,
+    /// Its label, for `zfs_member` the pool.
+    pub label: Option<String>,
+}
+
+/// `zfs_member "oldpool" on nvme0n1p1`
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)?;
+        if let Some(label) = &self.label {
+            write!(f, " \"{label}\"")?;
+        }
+        write!(f, " on {}", self.device)
+    }
+}
+
+/// All block devices of a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Whole disks, partitions and everything else, by kernel name.
+    pub devices: BTreeMap<String, Disk>,
+    links: BTreeMap<Utf8PathBuf, String>,
+}
+
+impl Inventory {
+    /// The device that a path leads to: a link below `/dev/disk` or a node below `/dev`.
+    pub fn find(&self, path: &Utf8Path) -> Option<&Disk> {
+        match self.links.get(path) {
+            Some(name) => self.devices.get(name),
+            None => self.devices.values().find(|device| device.path == path),
+        }
+    }
+
+    /// The whole disk that a path leads to, also from one of its partitions.
+    pub fn whole_disk(&self, path: &Utf8Path) -> Option<&Disk> {
+        let mut device = self.find(path)?;
+        // Each step leads to another device, so there are no more steps than devices.
+        for _ in 0..self.devices.len() {
+            if device.kind != "part" {
+                break;
+            }
+            device = self.devices.get(device.parent.as_deref()?)?;
+        }
+        Some(device)
+    }
+
+    /// The whole disks, sorted by kernel name.
+    pub fn whole_disks(&self) -> impl Iterator<Item = &Disk> {
+        self.devices.values().filter(|device| device.kind == "disk")
+    }
+}
+
+/// Reads every block device of a host. `pools` says which are members of imported pools.
+///
+/// # Errors
+/// When a command fails or answers nonsense.
+pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadError> {
+    let ask = |command| {
+        host.run(&command)?
+            .check(&command)
+            .map(str::to_owned)
+            .map_err(ReadError::from)
+    };
+    let tree = parse_lsblk(&ask(lsblk())?)?;
+    let links = parse_links(&ask(links())?)?;
+    let swaps = host.read_file(Utf8Path::new(SWAPS_FILE))?;
+    let swaps = parse_swaps(swaps.as_deref().unwrap_or(""))?;
+    let mut inventory = Inventory {
+        devices: BTreeMap::new(),
+        links,
+    };
+    for device in &tree {
+        inventory.add(device, None);
+    }
+    for (link, name) in &inventory.links {
+        if let Some(device) = inventory.devices.get_mut(name) {
+            device.links.push(link.clone());
+        }
+    }
+    for swap in &swaps {
+        inventory.mark(Utf8Path::new(swap), Use::Swap);
+    }
+    inventory.mark_pools(pools);
+    inventory.raise();
+    inventory.probe(host)?;
+    Ok(inventory)
+}
+
+impl Inventory {
+    /// Takes over a device and, below it, what is built on it.
+    fn add(&mut self, found: &BlockDevice, parent: Option<&BlockDevice>) {
+        let device = self.devices.entry(found.kname.clone()).or_default();
+        if device.kernel_name.is_empty() {
+            *device = plain(found, parent);
+        }
+        for child in &found.children {
+            if child.kind == "part" {
+                device.partitions.insert(child.kname.clone());
+            } else {
+                device.uses.insert(Use::Holder {
+                    kind: child.kind.clone(),
+                    name: child.name.clone(),
+                });
+            }
+        }
+        for child in &found.children {
+            self.add(child, Some(found));
+        }
+    }
+
+    fn mark(&mut self, path: &Utf8Path, used: Use) {
+        let name = self.find(path).map(|device| device.kernel_name.clone());
+        if let Some(device) = name.and_then(|name| self.devices.get_mut(&name)) {
+            device.uses.insert(used);
+        }
+    }
+
+    fn mark_pools(&mut self, pools: &ImportedPools) {
+        for layout in pools.layouts.values() {
+            for disk in layout.vdevs.iter().flat_map(|vdev| &vdev.disks) {
+                self.mark(Utf8Path::new(&disk.path), Use::Pool(layout.name.clone()));
+            }
+        }
+        // Who belongs to a pool that does not answer is known from the labels only.
+        for device in self.devices.values_mut() {
+            let member = |signature: &&Signature| signature.kind == "zfs_member";
+            let labels: Vec<_> = device
+                .signatures
+                .iter()
+                .filter(member)
+                .filter_map(|signature| signature.label.clone())
+                .filter(|label| pools.silent.contains(label))
+                .collect();
+            device.uses.extend(labels.into_iter().map(Use::Pool));
+        }
+    }
+
+    /// Lets every disk know what uses its partitions and what is on them.
+    fn raise(&mut self) {
+        let partitions: Vec<_> = self
+            .devices
+            .values()
+            .filter(|device| device.kind == "part")
+            .filter_map(|part| {
+                Some((
+                    part.parent.clone()?,
+                    part.uses.clone(),
+                    part.signatures.clone(),
+                ))
+            })
+            .collect();
+        for (parent, uses, signatures) in partitions {
+            if let Some(disk) = self.devices.get_mut(&parent) {
+                disk.uses.extend(uses);
+                disk.signatures.extend(signatures);
+            }
+        }
+    }
+
+    /// Looks at the idle disks themselves: what udev remembers may be older than what is there.
+    fn probe(&mut self, host: &dyn Host) -> Result<(), ReadError> {
+        let idle = |disk: &&Disk| disk.uses.is_empty() && disk.size > 0;
+        let groups: Vec<(String, Vec<String>)> = self
+            .whole_disks()
+            .filter(idle)
+            .map(|disk| {
+                let parts = disk
+                    .partitions
+                    .iter()
+                    .filter_map(|name| self.devices.get(name));
+                let paths = std::iter::once(disk)
+                    .chain(parts)
+                    .map(|device| device.path.clone());
+                (disk.kernel_name.clone(), paths.collect())
+            })
+            .collect();
+        let all: Vec<&str> = groups
+            .iter()
+            .flat_map(|(_, paths)| paths)
+            .map(String::as_str)
+            .collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        if let Some(found) = signatures(host, &all)? {
+            for (disk, paths) in &groups {
+                let names: BTreeSet<_> = paths
+                    .iter()
+                    .filter_map(|path| path.rsplit('/').next())
+                    .collect();
+                let here = found
+                    .iter()
+                    .filter(|signature| names.contains(signature.device.as_str()));
+                self.carry(disk, here.cloned());
+            }
+            return Ok(());
+        }
+        // wipefs stops at the first device that it cannot read: find out which one it is.
+        for (disk, paths) in &groups {
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            let found = signatures(host, &paths)?.unwrap_or_else(|| vec![unreadable(disk)]);
+            self.carry(disk, found);
+        }
+        Ok(())
+    }
+
+    fn carry(&mut self, disk: &str, found: impl IntoIterator<Item = Signature>) {
+        if let Some(device) = self.devices.get_mut(disk) {
+            device.signatures.extend(found);
+        }
+    }
+}
+
+/// What `wipefs` finds; `None` when it cannot read one of the devices.
+fn signatures(host: &dyn Host, paths: &[&str]) -> Result<Option<Vec<Signature>>, ReadError> {
+    let output = host.run(&wipefs(paths))?;
+    if output.code != Some(0) {
+        return Ok(None);
+    }
+    // Older versions print nothing at all for devices without signatures.
+    if output.stdout.trim().is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let rows = parse_wipefs(&output.stdout)?.into_iter();
+    let signature = rows.map(|row| Signature {
+        device: row.device,
+        kind: row.kind,
+        label: row.label,
+    });
+    Ok(Some(signature.collect()))
+}
+
+fn unreadable(disk: &str) -> Signature {
+    Signature {
+        device: disk.to_owned(),
+        kind: "unreadable".to_owned(),
+        label: None,
+    }
+}
+
+/// A device with what lsblk says about itself alone.
+fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
+    let mut disk = Disk {
+        kernel_name: found.kname.clone(),
+        path: found.path.clone(),
+        kind: found.kind.clone(),
+        parent: parent.map(|parent| parent.kname.clone()),
+        size: found.size,
+        serial: trimmed(found.serial.as_deref()),
+        model: trimmed(found.model.as_deref()),
+        wwn: found.wwn.clone(),
+        tran: found.tran.clone(),
+        ..Disk::default()
+    };
+    for target in found.mountpoints.iter().flatten() {
+        disk.uses.insert(match target.as_str() {
+            "[SWAP]" => Use::Swap,
+            target => Use::Mounted(target.to_owned()),
+        });
+    }
+    // zd0, zd16 ...: the kernel names of ZFS volumes (OpenZFS `module/os/linux/zfs/zvol_os.c`).
+    let number = disk.kernel_name.strip_prefix("zd");
+    if number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit())) {
+        disk.uses.insert(Use::Zvol);
+    }
+    let mut carries = |kind: &str, label: Option<&String>| {
+        disk.signatures.insert(Signature {
+            device: found.kname.clone(),
+            kind: kind.to_owned(),
+            label: label.cloned(),
+        });
+    };
+    if let Some(fstype) = &found.fstype {
+        carries(fstype, found.label.as_ref());
+    }
+    if found.kind == "part" {
+        carries("partition", None);
+    } else if let Some(table) = &found.pttype {
+        carries(table, None);
+    }
+    disk
+}
+
+fn trimmed(text: Option<&str>) -> Option<String> {
+    text.map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}

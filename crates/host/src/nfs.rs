@@ -1,0 +1,169 @@
+//! The NFS server: phoenix's own exports file and what the server really exports.
+//!
+//! Only exports(5) syntax lives here: which options make sense is decided elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::command::{Command, Program};
+use crate::parse::{ParseError, unescape_octal};
+
+/// The file that phoenix owns. Every other exports file is somebody else's.
+pub const EXPORTS_FILE: &str = "/etc/exports.d/phoenix.exports";
+
+/// The administrator's own file. nfs-utils fails when it is missing, whatever else there is.
+pub const MAIN_EXPORTS_FILE: &str = "/etc/exports";
+
+/// The directory of further files; only names that end in `.exports` count. Debian's package
+/// does not make it.
+pub const EXPORTS_DIR: &str = "/etc/exports.d";
+
+/// Clients with their options, `CLIENT(OPTIONS)` each, by path.
+pub type Exports = BTreeMap<String, Vec<String>>;
+
+/// The names of the further exports files.
+pub fn files() -> Command {
+    let args = [
+        EXPORTS_DIR,
+        "-maxdepth",
+        "1",
+        "-name",
+        "*.exports",
+        "-printf",
+        "%p\\n",
+    ];
+    Command::read(Program::Find, args)
+}
+
+/// Reads the answer of [`files`], sorted as nfs-utils reads them.
+pub fn parse_files(text: &str) -> BTreeSet<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// `exportfs -s`: what the NFS server exports now.
+pub fn list() -> Command {
+    Command::read(Program::Exportfs, ["-s"])
+}
+
+/// `exportfs -ra`: makes the server export exactly what the files say. Slow when it has to ask
+/// for host names.
+pub fn reload() -> Command {
+    Command::write(Program::Exportfs, ["-ra"])
+}
+
+/// Reads the answer of [`list`]: options by path and client.
+///
+/// # Errors
+/// When a line is not a path and a client with options.
+pub fn parse_list(
+    text: &str,
+) -> Result<BTreeMap<String, BTreeMap<String, BTreeSet<String>>>, ParseError> {
+    let mut exports: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for line in text.lines() {
+        let entry = line.split_once(' ').and_then(|(path, client)| {
+            let (client, options) = split_client(client.trim())?;
+            Some((unescape_octal(path), client.to_owned(), options))
+        });
+        let Some((path, client, options)) = entry else {
+            let reason = "it is not a path and a client with options";
+            return Err(ParseError::new("the output of exportfs -s", line, reason));
+        };
+        let options = options.split(',').filter(|option| !option.is_empty());
+        exports
+            .entry(path)
+            .or_default()
+            .insert(client, options.map(str::to_owned).collect());
+    }
+    Ok(exports)
+}
+
+/// Splits `CLIENT(OPTIONS)`.
+pub fn split_client(text: &str) -> Option<(&str, &str)> {
+    let (client, options) = text.strip_suffix(')')?.split_once('(')?;
+    Some((client, options))
+}
+
+/// Reads an exports file: comments, continued lines, quotes, octal escapes and `-default,options`
+/// as in exports(5). Lines for the same path are joined.
+///
+/// # Errors
+/// When a line has a path without clients, a quote without end, or a path that is not absolute.
+pub fn parse_exports(text: &str) -> Result<Exports, ParseError> {
+    let mut exports = Exports::new();
+    let joined = text.replace("\\\n", " ");
+    for line in joined.lines() {
+        let what = "an exports file";
+        let words = words(line).ok_or_else(|| ParseError::new(what, line, "a quote has no end"))?;
+        let Some((path, rest)) = words.split_first() else {
+            continue;
+        };
+        let path = unescape_octal(path);
+        if !path.starts_with('/') {
+            return Err(ParseError::new(what, line, "its path is not absolute"));
+        }
+        let mut defaults = "";
+        let mut clients = Vec::new();
+        for word in rest {
+            match word.strip_prefix('-') {
+                Some(options) => defaults = options,
+                None => clients.push(with_defaults(word, defaults)),
+            }
+        }
+        if clients.is_empty() {
+            return Err(ParseError::new(what, line, "it names no clients"));
+        }
+        exports.entry(path).or_default().extend(clients);
+    }
+    Ok(exports)
+}
+
+fn with_defaults(client: &str, defaults: &str) -> String {
+    let (client, options) = split_client(client).unwrap_or((client, ""));
+    let both = [defaults, options];
+    let options: Vec<_> = both.into_iter().filter(|text| !text.is_empty()).collect();
+    format!("{client}({})", options.join(","))
+}
+
+/// Words between blanks, up to a comment; quotes may stand anywhere and are dropped
+/// (nfs-utils `support/nfs/xio.c`). `None` if a quote has no end.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' | '\t' if !quoted => words.extend(word.take()),
+            '#' if !quoted && word.is_none() => break,
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    (!quoted).then_some(words)
+}
+
+/// The text of an exports file, one line a path, with a heading that says whose file it is.
+pub fn format_exports(exports: &Exports) -> String {
+    let heading =
+        "# Written by phoenix. Changes to lines that its configuration names are undone.\n";
+    let lines = exports
+        .iter()
+        .filter(|(_, clients)| !clients.is_empty())
+        .map(|(path, clients)| format!("{} {}\n", escape(path), clients.join(" ")));
+    std::iter::once(heading.to_owned()).chain(lines).collect()
+}
+
+/// A path with everything that exports(5) would not take literally as three octal digits. UTF-8
+/// passes.
+fn escape(path: &str) -> String {
+    path.chars()
+        .map(|character| match character {
+            ' ' | '"' | '\\' | '#' | '\0'..='\x1f' | '\x7f' => {
+                format!("\\{:03o}", u32::from(character))
+            }
+            other => other.to_string(),
+        })
+        .collect()
+}

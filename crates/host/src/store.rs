@@ -1,0 +1,157 @@
+//! phoenix's own files on the machine where it runs: the lock of a run, and files that only grow.
+//!
+//! These are never part of the managed host, so they do not pass [`crate::Host`].
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::FlockOperation;
+
+/// The lock could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another phoenix has it.
+    #[error("another phoenix is at work here: {holder} holds {path}")]
+    Busy {
+        /// The lock file.
+        path: Utf8PathBuf,
+        /// Process id and command, as the holder wrote them.
+        holder: String,
+    },
+    /// The lock file cannot be used.
+    #[error("cannot lock {path}")]
+    File {
+        /// The lock file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// One run at a time: an advisory lock that ends with this value, or with its process however it
+/// ends. A file left behind means nothing.
+#[derive(Debug)]
+pub struct RunLock {
+    /// Open is locked: closing gives the lock back.
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock, waiting up to `wait` for another run to end. `command` is what others are
+    /// told while they wait.
+    ///
+    /// # Errors
+    /// When another run still has the lock after `wait`, or the file cannot be used.
+    pub fn acquire(path: &Utf8Path, command: &str, wait: Duration) -> Result<Self, LockError> {
+        const PAUSE: Duration = Duration::from_millis(100);
+        let failed = |source| LockError::File {
+            path: path.to_owned(),
+            source,
+        };
+        make_parent(path).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        let start = Instant::now();
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) => {}
+                Err(errno) => return Err(failed(errno.into())),
+            }
+            let Some(left) = wait
+                .checked_sub(start.elapsed())
+                .filter(|left| !left.is_zero())
+            else {
+                return Err(LockError::Busy {
+                    path: path.to_owned(),
+                    holder: holder(&mut file).map_err(failed)?,
+                });
+            };
+            std::thread::sleep(PAUSE.min(left));
+        }
+        sign(&mut file, command).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Writes who holds the lock, for the message that others get.
+fn sign(file: &mut File, command: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "process {} ({command})", std::process::id())
+}
+
+fn holder(file: &mut File) -> io::Result<String> {
+    /// More than any command line that is worth repeating.
+    const LIMIT: u64 = 4096;
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.take(LIMIT).read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    // The holder may not have signed yet.
+    Ok(if text.is_empty() {
+        "an unnamed process".to_owned()
+    } else {
+        text
+    })
+}
+
+/// A file that only grows, line by line, each on disk before the next thing happens.
+#[derive(Debug)]
+pub struct AppendFile {
+    file: File,
+}
+
+impl AppendFile {
+    /// Opens or makes a file, readable by its owner only, with the directories above it.
+    ///
+    /// # Errors
+    /// When file or directory cannot be made.
+    pub fn create(path: &Utf8Path) -> io::Result<Self> {
+        make_parent(path)?;
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        // The name itself must survive a power cut too.
+        if let Some(directory) = parent(path) {
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(Self { file })
+    }
+
+    /// Adds one line, which must not hold a line break, and waits until the disk has it.
+    ///
+    /// # Errors
+    /// When the line could not be written; a part of it may be there.
+    pub fn append_line(&mut self, line: &str) -> io::Result<()> {
+        // One call: a reader never sees half a line unless the disk is full or power fails.
+        self.file.write_all(format!("{line}\n").as_bytes())?;
+        self.file.sync_data()
+    }
+}
+
+fn make_parent(path: &Utf8Path) -> io::Result<()> {
+    match parent(path) {
+        Some(directory) => DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory),
+        None => Ok(()),
+    }
+}
+
+fn parent(path: &Utf8Path) -> Option<&Utf8Path> {
+    path.parent().filter(|parent| !parent.as_str().is_empty())
+}
