@@ -3,6 +3,8 @@
 //! Pure: a configuration and observed facts go in, an immutable [`plan::Plan`] comes out. Nothing
 //! here does I/O, starts a thread or can fail on a host.
 
+mod canonical;
+mod diff;
 mod object;
 
 pub mod graph;
@@ -10,5 +12,6 @@ pub mod observed;
 pub mod plan;
 pub mod wanted;
 
+pub use diff::{Grants, PlanOptions, plan, unknown_addresses};
 pub use graph::{Graph, graph};
 pub use wanted::{Wanted, wanted};

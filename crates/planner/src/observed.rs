@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::canonical;
+
 /// The facts about one host that a plan depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +88,20 @@ pub enum VdevClass {
     Cache,
     /// Hot spare.
     Spare,
+}
+
+impl VdevClass {
+    /// The word for it: `data`, or the one that `zpool create` puts before such vdevs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Special => "special",
+            Self::Dedup => "dedup",
+            Self::Log => "log",
+            Self::Cache => "cache",
+            Self::Spare => "spare",
+        }
+    }
 }
 
 /// A property as `zfs get -p` or `zpool get -p` prints it.
@@ -222,4 +238,22 @@ pub struct ObservedArc {
     pub c_min: Option<u64>,
     /// The limit that `/etc/modprobe.d/zfs.conf` sets for the next boot.
     pub persistent: Option<u64>,
+}
+
+/// SHA-256 over the facts, in hexadecimal: the same facts give the same digest.
+///
+/// Whether a directory is empty counts only where nothing is mounted on it yet, because that is
+/// where a mount would hide something. In a mounted dataset users come and go with their files.
+pub fn digest(observed: &Observed) -> String {
+    let mut observed = observed.clone();
+    for dataset in observed.datasets.values().filter(|dataset| dataset.mounted) {
+        let path = dataset
+            .properties
+            .get("mountpoint")
+            .map(|property| &property.value);
+        if let Some(directory) = path.and_then(|path| observed.directories.get_mut(path)) {
+            directory.empty = false;
+        }
+    }
+    canonical::sha256(&observed)
 }

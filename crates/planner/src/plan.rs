@@ -3,6 +3,8 @@
 //! Plain, versioned, serialisable data. `diff` makes plans, the executor walks them, `check`
 //! states what is true of every plan. Nothing here decides anything.
 
+mod file;
+
 use std::collections::BTreeMap;
 
 use phoenix_config::address::Address;
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::observed::VdevClass;
 use crate::wanted::Wanted;
+
+pub use file::{PlanFileError, plan_schema};
 
 /// The version of the plan format that this phoenix writes and the only one that it reads.
 pub const FORMAT: u32 = 1;
@@ -196,6 +200,36 @@ pub enum Operation {
     SetArc(SetArc),
 }
 
+impl Operation {
+    /// How dangerous the operation is when it does `action` to its object.
+    pub fn class(&self, action: Action) -> Class {
+        match (self, action) {
+            (Self::CreatePool(create), _) if create.wiped_disks().next().is_some() => {
+                Class::Destructive
+            }
+            (Self::SetArc(_), _) | (_, Action::Update) => Class::Modify,
+            (_, Action::Create) => Class::Additive,
+        }
+    }
+
+    /// Where the host itself would lock, so that two such steps never run at once: pools whose
+    /// disks udev is still renaming (lab: a create beside another failed), Proxmox's
+    /// `storage.cfg`, one container's configuration, the one exports file, the one module file.
+    pub fn lane(&self) -> Option<String> {
+        match self {
+            Self::CreatePool(_) => Some("disks".to_owned()),
+            Self::AddStorage(_) | Self::SetStorage(_) => Some("storage.cfg".to_owned()),
+            Self::SetExport(_) => Some("exports".to_owned()),
+            Self::SetMount(set) => Some(format!("container:{}", set.container)),
+            Self::SetArc(_) => Some("modprobe".to_owned()),
+            Self::SetPool(_)
+            | Self::CreateDataset(_)
+            | Self::SetDataset(_)
+            | Self::SetPermissions(_) => None,
+        }
+    }
+}
+
 /// See [`Operation::CreatePool`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -208,6 +242,14 @@ pub struct CreatePool {
     pub root_properties: BTreeMap<String, String>,
     /// The vdevs in the order in which `zpool create` takes them.
     pub vdevs: Vec<PlannedVdev>,
+}
+
+impl CreatePool {
+    /// The disks that are erased first.
+    pub fn wiped_disks(&self) -> impl Iterator<Item = &PlannedDisk> {
+        let disks = self.vdevs.iter().flat_map(|vdev| &vdev.disks);
+        disks.filter(|disk| disk.wipe)
+    }
 }
 
 /// A vdev to be made.

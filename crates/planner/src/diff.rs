@@ -1,0 +1,212 @@
+//! The difference between what a file declares and what a host has, as a plan.
+//!
+//! Owns what happens to the verdicts on single objects: which steps a step needs, which objects a
+//! refusal holds up, and the order of everything. The verdicts are made per kind of object in the
+//! modules below; the facts that several of them share are in `facts`.
+
+mod arc;
+mod capacity;
+mod dataset;
+mod export;
+mod facts;
+mod mount;
+mod mount_value;
+mod permissions;
+mod pool;
+mod property;
+mod select;
+mod storage;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use phoenix_config::address::Address;
+use phoenix_config::model::Config;
+
+use crate::graph::{Graph, graph};
+use crate::object::{Object, objects};
+use crate::observed::{Observed, digest};
+use crate::plan::{Action, ConfigSource, FORMAT, Plan, Refusal, Step, Summary};
+use crate::wanted::wanted;
+
+pub use select::unknown_addresses;
+
+use facts::Facts;
+use verdict::{Draft, Notes, Stop, Verdict};
+
+/// What a plan may do besides what the file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// The file that the configuration came from; the plan carries it for the reader.
+    pub source: ConfigSource,
+    /// Which disks may be erased.
+    pub grants: Grants,
+    /// Plan only these objects and what they need; empty means everything.
+    pub targets: Vec<Address>,
+    /// Leave out these objects and what needs them.
+    pub excludes: Vec<Address>,
+}
+
+/// Permission to erase disks. A disk that is in use is never erased, whatever is granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Disks by path, by the last component of the path, or by serial number.
+    pub wipe: BTreeSet<String>,
+    /// Every disk that the file names (the incumbent's `--mode force-destructive`).
+    pub wipe_named: bool,
+}
+
+/// What has to be done so that the host matches the file.
+///
+/// The same input gives the same plan, byte for byte. Only differences become steps; an object
+/// that the file does not name is never part of a plan.
+pub fn plan(config: &Config, observed: &Observed, options: &PlanOptions) -> Plan {
+    let graph = graph(config);
+    let facts = Facts::new(config, observed, &options.grants);
+    let selection = select::Selection::new(&graph, &options.targets, &options.excludes);
+    let mut assembly = Assembly::default();
+    for (address, object) in objects(config) {
+        if selection.contains(&address) {
+            let verdict = judge(object, &facts, &mut assembly.notes);
+            assembly.add(&graph, address, object, verdict);
+        }
+    }
+    for (pool, note) in capacity::notes(config, observed) {
+        if selection.contains(&pool) {
+            assembly.notes.add(note);
+        }
+    }
+    assembly.finish(config, observed, options)
+}
+
+fn judge(object: Object<'_>, facts: &Facts<'_>, notes: &mut Notes) -> Verdict {
+    match object {
+        Object::Arc(limit) => arc::diff(facts, limit, notes),
+        Object::Pool(pool) => pool::diff(facts, pool, notes),
+        Object::Dataset(dataset) => dataset::diff(facts, dataset, notes),
+        Object::Permissions(dataset, permissions) => permissions::diff(facts, dataset, permissions),
+        Object::Storage(dataset, storage) => storage::diff(facts, dataset, storage, notes),
+        Object::Export(export) => export::diff(facts, export, notes),
+        Object::Mount(mount) => mount::diff(facts, mount, notes),
+    }
+}
+
+/// A plan while its objects are gone through, dependencies first.
+#[derive(Default)]
+struct Assembly {
+    steps: Vec<Step>,
+    refusals: Vec<Refusal>,
+    notes: Notes,
+    unchanged: usize,
+    waiting: usize,
+    before: BTreeMap<Address, Before>,
+}
+
+/// What a dependent of an object has to know about it. An object without a step of its own hands
+/// on what stands before it.
+#[derive(Clone, Default)]
+struct Before {
+    /// The nearest steps that must be done first.
+    steps: BTreeSet<Address>,
+    /// The refused objects that stand in the way.
+    refused: BTreeSet<Address>,
+}
+
+impl Assembly {
+    fn add(&mut self, graph: &Graph, address: Address, object: Object<'_>, verdict: Verdict) {
+        let mut before = self.before(graph, &address);
+        let origin = object.origin().to_string();
+        match verdict {
+            Ok(None) => self.unchanged += 1,
+            Err(Stop::Waiting) => self.waiting += 1,
+            Err(Stop::Refused { reason, help }) => {
+                before.refused.insert(address.clone());
+                self.refusals.push(Refusal {
+                    id: address.clone(),
+                    reason,
+                    help,
+                    because_of: Vec::new(),
+                    origin,
+                });
+            }
+            Ok(Some(_)) if !before.refused.is_empty() => {
+                self.refusals
+                    .push(held_up(&address, &before.refused, origin));
+            }
+            Ok(Some(draft)) => {
+                let needs = std::mem::take(&mut before.steps);
+                before.steps.insert(address.clone());
+                self.steps.push(step(&address, *draft, needs, origin));
+            }
+        }
+        self.before.insert(address, before);
+    }
+
+    fn before(&self, graph: &Graph, address: &Address) -> Before {
+        let mut before = Before::default();
+        for needed in graph.dependencies(address) {
+            if let Some(far) = self.before.get(needed) {
+                before.steps.extend(far.steps.iter().cloned());
+                before.refused.extend(far.refused.iter().cloned());
+            }
+        }
+        before
+    }
+
+    fn finish(self, config: &Config, observed: &Observed, options: &PlanOptions) -> Plan {
+        let count = |action| {
+            self.steps
+                .iter()
+                .filter(|step| step.action == action)
+                .count()
+        };
+        let summary = Summary {
+            create: count(Action::Create),
+            update: count(Action::Update),
+            delete: 0,
+            refused: self.refusals.len(),
+            unchanged: self.unchanged,
+            waiting: self.waiting,
+        };
+        Plan {
+            format: FORMAT,
+            id: String::new(),
+            created_by: concat!("phoenix ", env!("CARGO_PKG_VERSION")).to_owned(),
+            node: observed.node.clone(),
+            observed: digest(observed),
+            config: options.source.clone(),
+            wanted: wanted(config),
+            summary,
+            steps: self.steps,
+            refusals: self.refusals,
+            notes: self.notes.sorted(),
+        }
+        .seal()
+    }
+}
+
+fn step(address: &Address, draft: Draft, needs: BTreeSet<Address>, origin: String) -> Step {
+    Step {
+        id: address.clone(),
+        action: draft.action,
+        class: draft.operation.class(draft.action),
+        needs: needs.into_iter().collect(),
+        lane: draft.operation.lane(),
+        changes: draft.changes,
+        origin,
+        operation: draft.operation,
+    }
+}
+
+fn held_up(address: &Address, roots: &BTreeSet<Address>, origin: String) -> Refusal {
+    let names: Vec<_> = roots.iter().map(ToString::to_string).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let names = names.join(" and ");
+    Refusal {
+        id: address.clone(),
+        reason: format!("it needs {names}, which {verb} refused"),
+        help: format!("resolve {names} first"),
+        because_of: roots.iter().cloned().collect(),
+        origin,
+    }
+}

@@ -1,0 +1,189 @@
+//! Datasets: making them, setting what differs, mounting what should be mounted.
+//!
+//! What ZFS fixes at creation, and what would cut off or hide data, is refused.
+
+use phoenix_config::code::Code;
+use phoenix_config::diagnostic::Severity;
+use phoenix_config::model::{Dataset, DatasetKind};
+use phoenix_zfs::property::is_create_only;
+use phoenix_zfs::size;
+
+use super::facts::{Facts, is_locked, value};
+use super::property::{after, differences, new_properties, stored};
+use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
+use crate::observed::ObservedDataset;
+use crate::plan::{Change, CreateDataset, Operation, PlannedVolume, SetDataset};
+
+/// Bytes of a volume's block when nobody says otherwise (`volblocksize`, since OpenZFS 2.2; older
+/// versions use half, which divides it).
+const DEFAULT_VOLBLOCKSIZE: u64 = 16 << 10;
+
+pub(super) fn diff(facts: &Facts<'_>, dataset: &Dataset, notes: &mut Notes) -> Verdict {
+    match facts.observed.datasets.get(&dataset.name) {
+        None => missing(facts, dataset),
+        Some(live) => existing(facts, dataset, live, notes),
+    }
+}
+
+fn missing(facts: &Facts<'_>, dataset: &Dataset) -> Verdict {
+    let mut changes = Vec::new();
+    let volume = match dataset.kind {
+        DatasetKind::Filesystem => None,
+        DatasetKind::Volume { size, sparse } => {
+            let declared = dataset.properties.get("volblocksize");
+            let block = declared.and_then(|block| block.stored.parse().ok());
+            let size = round_up(size, block.unwrap_or(DEFAULT_VOLBLOCKSIZE));
+            changes.push(new_field("volsize", size.to_string()));
+            changes.push(new_field("sparse", if sparse { "yes" } else { "no" }));
+            Some(PlannedVolume { size, sparse })
+        }
+    };
+    let mountpoint = dataset.mountpoint.as_ref().map(ToString::to_string);
+    if let Some(path) = &mountpoint {
+        facts.check_nothing_hidden(path)?;
+    }
+    changes.extend(new_properties(&dataset.properties));
+    let operation = CreateDataset {
+        dataset: dataset.name.clone(),
+        volume,
+        properties: stored(&dataset.properties),
+        mountpoint,
+    };
+    create(changes, Operation::CreateDataset(operation))
+}
+
+fn existing(
+    facts: &Facts<'_>,
+    dataset: &Dataset,
+    live: &ObservedDataset,
+    notes: &mut Notes,
+) -> Verdict {
+    check_kind(dataset, live)?;
+    let mut changes = differences(&dataset.properties, &live.properties);
+    check_create_only(dataset, &changes)?;
+    if let DatasetKind::Volume { size, .. } = dataset.kind {
+        changes.extend(growth(dataset, live, size)?);
+    }
+    let properties = after(&changes);
+    let moves = properties.contains_key("mountpoint") || properties.contains_key("canmount");
+    let mount = mount(facts, dataset, live, moves, notes)?;
+    if mount.is_some() && !live.mounted {
+        changes.push(changed_field("mounted", Some("no".to_owned()), "yes"));
+    }
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let operation = SetDataset {
+        dataset: dataset.name.clone(),
+        properties,
+        mount,
+    };
+    update(changes, Operation::SetDataset(operation))
+}
+
+fn check_kind(dataset: &Dataset, live: &ObservedDataset) -> Result<(), Stop> {
+    let wanted = if dataset.is_volume() {
+        "volume"
+    } else {
+        "filesystem"
+    };
+    if live.kind == wanted {
+        return Ok(());
+    }
+    let (name, has) = (&dataset.name, &live.kind);
+    Err(refused(
+        format!("{name} is a {has}, and the file declares a {wanted}"),
+        format!("correct the type in the file, or rename the existing {has} away (zfs rename)"),
+    ))
+}
+
+fn check_create_only(dataset: &Dataset, changes: &[Change]) -> Result<(), Stop> {
+    let fixed: Vec<_> = changes
+        .iter()
+        .filter(|change| is_create_only(&change.field))
+        .collect();
+    if fixed.is_empty() {
+        return Ok(());
+    }
+    let show = |change: &&Change| {
+        let before = change.before.as_deref().unwrap_or("not set");
+        format!("{} is {before} and not {}", change.field, change.after)
+    };
+    let differences = fixed.iter().map(show).collect::<Vec<_>>().join(", ");
+    let fields = fixed
+        .iter()
+        .map(|change| change.field.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
+    Err(refused(
+        format!(
+            "{}: {differences}; ZFS fixes that when a dataset is made",
+            dataset.name
+        ),
+        format!(
+            "declare {fields} as on the host, or make a new dataset under another name and copy \
+             the data (zfs send, zfs receive)"
+        ),
+    ))
+}
+
+/// The change of size that a volume needs. Sizes are compared as ZFS rounds them.
+fn growth(dataset: &Dataset, live: &ObservedDataset, size: u64) -> Result<Option<Change>, Stop> {
+    let number = |name| value(live, name).and_then(|value| value.parse::<u64>().ok());
+    let wanted = round_up(size, number("volblocksize").unwrap_or(DEFAULT_VOLBLOCKSIZE));
+    let has = number("volsize").unwrap_or(0);
+    if wanted == has {
+        return Ok(None);
+    }
+    if wanted < has {
+        let (name, has, wanted) = (&dataset.name, size::human(has), size::human(wanted));
+        return Err(refused(
+            format!("volume {name} has {has}, and shrinking it to {wanted} would cut off data"),
+            format!(
+                "declare volsize {has}; to shrink it all the same, first shrink what is inside, then zfs set volsize={wanted} {name}"
+            ),
+        ));
+    }
+    let before = value(live, "volsize").map(str::to_owned);
+    Ok(Some(changed_field("volsize", before, wanted.to_string())))
+}
+
+/// Where the dataset has to be mounted, if anything has to be done for it.
+fn mount(
+    facts: &Facts<'_>,
+    dataset: &Dataset,
+    live: &ObservedDataset,
+    moves: bool,
+    notes: &mut Notes,
+) -> Result<Option<String>, Stop> {
+    let name = &dataset.name;
+    let target = facts
+        .mountpoint(name)
+        .filter(|_| facts.can_mount(name) == "on");
+    let Some(target) = target.filter(|_| !dataset.is_volume()) else {
+        return Ok(None);
+    };
+    if live.mounted && !moves {
+        return Ok(None);
+    }
+    if is_locked(live) {
+        notes.about(
+            dataset.address(),
+            Severity::Warning,
+            Code::DatasetKeyNotLoaded,
+            format!("dataset {name} is encrypted and its key is not loaded, so it is not mounted"),
+            format!("load the key (zfs load-key {name}) and run phoenix again"),
+        );
+        return Ok(None);
+    }
+    let stays = live.mounted && value(live, "mountpoint") == Some(target);
+    if !stays {
+        facts.check_nothing_hidden(target)?;
+    }
+    Ok(Some(target.to_owned()))
+}
+
+/// The next multiple of `block`, as `zfs create -V` rounds (zfs-create(8)).
+fn round_up(size: u64, block: u64) -> u64 {
+    size.checked_next_multiple_of(block).unwrap_or(size)
+}

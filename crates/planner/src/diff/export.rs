@@ -1,0 +1,165 @@
+//! NFS exports: phoenix's own exports file and what the server really exports must both say what
+//! the file says.
+
+mod options;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use phoenix_config::code::Code;
+use phoenix_config::diagnostic::Severity;
+use phoenix_config::model::{Client, Export};
+
+use self::options::{export_options, meaning};
+use super::facts::Facts;
+use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
+use crate::observed::ObservedExports;
+use crate::plan::{Action, Change, Note, Operation, SetExport};
+
+pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Verdict {
+    let live = &facts.observed.exports;
+    if !live.available {
+        notes.add(no_server());
+        return Err(Stop::Waiting);
+    }
+    note_left_over(facts, notes);
+    let path = export.path.to_string();
+    if let Some(file) = live.foreign.get(&path) {
+        return Err(refused(
+            format!("{path} is exported by {file} already"),
+            format!("remove it from {file}, or from phoenix's file: one path, one owner"),
+        ));
+    }
+    let root = match &export.dataset {
+        Some(dataset) => Some(facts.mounted_at(dataset)?),
+        None => None,
+    };
+    if root.as_ref() != Some(&path) {
+        check_directory(facts, export, notes)?;
+    }
+    let options = export_options(export, root.as_deref());
+    let changes = changes(export, &options, live);
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let action = if live.file.contains_key(&path) {
+        Action::Update
+    } else {
+        Action::Create
+    };
+    let clients = export.clients.iter();
+    let operation = SetExport {
+        path,
+        dataset: export.dataset.clone(),
+        clients: clients
+            .map(|client| format!("{}({options})", client.text))
+            .collect(),
+    };
+    to_do(action, changes, Operation::SetExport(operation))
+}
+
+fn no_server() -> Note {
+    Note {
+        id: None,
+        code: Code::ExportNoServer.to_string(),
+        severity: Severity::Warning,
+        message: "this host has no NFS server (exportfs): the exports wait".to_owned(),
+        help: Some("install it (apt install nfs-kernel-server) and run phoenix again".to_owned()),
+    }
+}
+
+/// Exports that phoenix once made and the file no longer names stay: absence removes nothing.
+fn note_left_over(facts: &Facts<'_>, notes: &mut Notes) {
+    let left: Vec<_> = facts.left_over_exports().collect();
+    if left.is_empty() {
+        return;
+    }
+    notes.add(Note {
+        id: None,
+        code: Code::ExportLeftOver.to_string(),
+        severity: Severity::Note,
+        message: format!(
+            "phoenix's exports file also exports {}, which the file does not name",
+            left.join(", ")
+        ),
+        help: Some(
+            "to end it, remove the line from /etc/exports.d/phoenix.exports and run exportfs -ra"
+                .to_owned(),
+        ),
+    });
+}
+
+/// A path that is not a dataset's own directory must be there by itself.
+fn check_directory(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Result<(), Stop> {
+    let path = &export.path;
+    match facts.observed.directories.get(path.as_str()) {
+        Some(found) if found.not_a_directory => Err(refused(
+            format!("{path} is not a directory"),
+            "export a directory, by its real path",
+        )),
+        Some(_) => Ok(()),
+        None => {
+            notes.about(
+                export.address(),
+                Severity::Warning,
+                Code::ExportPathMissing,
+                format!("the directory {path} does not exist: the export waits for it"),
+                "make the directory (in its dataset) and run phoenix again",
+            );
+            Err(Stop::Waiting)
+        }
+    }
+}
+
+/// Client by client: a field for each whose line in the file or whose live export differs.
+fn changes(export: &Export, options: &str, live: &ObservedExports) -> Vec<Change> {
+    let path = export.path.as_str();
+    let lines = live.file.get(path).map(Vec::as_slice).unwrap_or_default();
+    let in_file: BTreeMap<&str, &str> = lines.iter().filter_map(|line| split(line)).collect();
+    let active = live.active.get(path);
+    let wanted = meaning(options.split(','));
+    let mut changes = Vec::new();
+    for client in &export.clients {
+        let has = in_file.get(client.text.as_str()).copied();
+        let written = has.is_some_and(|has| meaning(has.split(',')) == wanted);
+        let exported = active
+            .and_then(|active| active_options(active, client))
+            .is_some_and(|has| meaning(has.iter().map(String::as_str)) == wanted);
+        if !written {
+            changes.push(changed_field(&client.text, has.map(str::to_owned), options));
+        } else if !exported {
+            changes.push(changed_field(
+                &client.text,
+                Some("not active".to_owned()),
+                options,
+            ));
+        }
+    }
+    let declared: BTreeSet<_> = export
+        .clients
+        .iter()
+        .map(|client| client.text.as_str())
+        .collect();
+    let gone = in_file
+        .into_iter()
+        .filter(|(client, _)| !declared.contains(client));
+    changes.extend(gone.map(|(client, has)| changed_field(client, Some(has.to_owned()), "none")));
+    changes
+}
+
+/// `CLIENT(OPTIONS)`.
+fn split(line: &str) -> Option<(&str, &str)> {
+    line.strip_suffix(')')?.rsplit_once('(')
+}
+
+/// What the server exports to the client. It completes a plain host name with its domain
+/// (nfs-utils `client_lookup`).
+fn active_options<'a>(
+    active: &'a BTreeMap<String, BTreeSet<String>>,
+    client: &Client,
+) -> Option<&'a BTreeSet<String>> {
+    active.get(&client.text).or_else(|| {
+        let prefix = format!("{}.", client.text);
+        let mut completed = active.iter().filter(|(name, _)| name.starts_with(&prefix));
+        completed.next().map(|(_, options)| options)
+    })
+}

@@ -1,0 +1,287 @@
+//! Facts that the comparisons of several kinds of objects share, each worked out once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use phoenix_config::address::Address;
+use phoenix_config::model::{BindMount, Config, Dataset, Pool};
+
+use super::Grants;
+use super::mount::{Placement, place};
+use super::verdict::{Stop, refused};
+use crate::observed::{Observed, ObservedDataset};
+
+/// One configuration and one host, with what follows from the two.
+pub(super) struct Facts<'a> {
+    /// The host.
+    pub(super) observed: &'a Observed,
+    /// What may be erased.
+    pub(super) grants: &'a Grants,
+    datasets: BTreeMap<&'a str, &'a Dataset>,
+    /// Where each declared dataset would be mounted once the plan is done: `None` for `none` and
+    /// `legacy`. Whether it may be mounted (`canmount`) is another matter.
+    mountpoints: BTreeMap<&'a str, Option<String>>,
+    exports: BTreeSet<&'a str>,
+    /// The containers that mount each dataset.
+    containers: BTreeMap<&'a str, BTreeSet<u32>>,
+    /// The file's paths to each disk, by kernel name.
+    disk_paths: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// Where each declared bind mount goes.
+    placements: BTreeMap<Address, Placement>,
+    /// Whether the file declares Proxmox storages and the host has no Proxmox.
+    pub(super) proxmox_is_absent: bool,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(config: &'a Config, observed: &'a Observed, grants: &'a Grants) -> Self {
+        let datasets: BTreeMap<_, _> = config
+            .datasets
+            .iter()
+            .map(|dataset| (dataset.name.as_str(), dataset))
+            .collect();
+        let mut containers: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        for mount in &config.mounts {
+            if let Some(dataset) = &mount.dataset {
+                containers
+                    .entry(dataset)
+                    .or_default()
+                    .insert(mount.container);
+            }
+        }
+        let declares_storages = datasets.values().any(|dataset| dataset.storage.is_some());
+        Self {
+            observed,
+            grants,
+            mountpoints: mountpoints(config, observed, &datasets),
+            datasets,
+            exports: config
+                .exports
+                .iter()
+                .map(|export| export.path.as_str())
+                .collect(),
+            containers,
+            disk_paths: disk_paths(config, observed),
+            placements: place(&config.mounts, observed),
+            proxmox_is_absent: observed.storages.is_none() && declares_storages,
+        }
+    }
+
+    /// Where the dataset would be mounted once the plan is done, its `canmount` apart.
+    pub(super) fn mountpoint(&self, dataset: &str) -> Option<&str> {
+        self.mountpoints.get(dataset)?.as_deref()
+    }
+
+    /// The containers that mount the dataset.
+    pub(super) fn containers(&self, dataset: &str) -> impl Iterator<Item = u32> {
+        self.containers.get(dataset).into_iter().flatten().copied()
+    }
+
+    /// The other paths of the file that lead to the same disk as `path`.
+    pub(super) fn other_paths(&self, path: &str) -> Vec<&'a str> {
+        let disk = self.observed.disks.get(path);
+        let paths = disk.and_then(|disk| self.disk_paths.get(disk.kernel_name.as_str()));
+        let others = paths.into_iter().flatten().copied();
+        others.filter(|other| *other != path).collect()
+    }
+
+    /// Where a declared bind mount goes; `None` while its container is not on this node.
+    pub(super) fn placement(&self, mount: &BindMount) -> Option<&Placement> {
+        self.placements.get(&mount.address())
+    }
+
+    /// The paths in phoenix's own exports file that the file does not name.
+    pub(super) fn left_over_exports(&self) -> impl Iterator<Item = &'a str> {
+        let file = self.observed.exports.file.keys().map(String::as_str);
+        file.filter(|path| !self.exports.contains(path))
+    }
+
+    /// The directory at which the dataset is mounted when its turn has come.
+    ///
+    /// Whatever points at a dataset by path asks here first, so that nothing ever points at the
+    /// empty directory below an unmounted dataset.
+    ///
+    /// # Errors
+    ///
+    /// A refusal if the dataset will not be mounted there.
+    pub(super) fn mounted_at(&self, dataset: &str) -> Result<String, Stop> {
+        let declared = self
+            .datasets
+            .get(dataset)
+            .and_then(|found| found.mountpoint.as_ref());
+        let Some(declared) = declared.map(ToString::to_string) else {
+            return Err(refused(
+                format!("dataset {dataset} is not mounted anywhere"),
+                "give the dataset a mountpoint and canmount=on",
+            ));
+        };
+        match self.mountpoint(dataset) {
+            Some(live) if live == declared => {}
+            Some(live) => {
+                return Err(refused(
+                    format!(
+                        "dataset {dataset} is mounted at {live}, but the file implies {declared}"
+                    ),
+                    format!(
+                        "state the dataset's mountpoint in the file: {live} to keep it, or {declared} to move it"
+                    ),
+                ));
+            }
+            None => {
+                return Err(refused(
+                    format!(
+                        "dataset {dataset} has no mountpoint on the host, but the file implies {declared}"
+                    ),
+                    format!("state \"mountpoint\": \"{declared}\" for the dataset"),
+                ));
+            }
+        }
+        let Some(live) = self.observed.datasets.get(dataset) else {
+            return Ok(declared);
+        };
+        if self.can_mount(dataset) != "on" {
+            return Err(refused(
+                format!(
+                    "dataset {dataset} has canmount={} on the host, so it is not mounted by itself",
+                    self.can_mount(dataset)
+                ),
+                "state \"canmount\": \"on\" in the dataset's properties",
+            ));
+        }
+        if is_locked(live) {
+            return Err(refused(
+                format!(
+                    "dataset {dataset} is encrypted and its key is not loaded, so it is not mounted"
+                ),
+                format!("load the key (zfs load-key {dataset}) and run phoenix again"),
+            ));
+        }
+        Ok(declared)
+    }
+
+    /// Nothing to do if a mount at `path` would hide nothing. ZFS mounts over directories that are
+    /// not empty without a word (`overlay=on` is its default since 2.0).
+    ///
+    /// # Errors
+    ///
+    /// A refusal that says what is in the way.
+    pub(super) fn check_nothing_hidden(&self, path: &str) -> Result<(), Stop> {
+        match self.observed.directories.get(path) {
+            Some(found) if found.not_a_directory => Err(refused(
+                format!("{path} exists and is not a directory, so nothing can be mounted there"),
+                "move it away, or choose another mountpoint",
+            )),
+            Some(found) if !found.empty => Err(refused(
+                format!(
+                    "the directory {path} is not empty: ZFS would mount over it and hide what is in it"
+                ),
+                "move its contents away, or choose another mountpoint",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The dataset's `canmount` once the plan is done.
+    pub(super) fn can_mount(&self, dataset: &str) -> &str {
+        let declared = self
+            .datasets
+            .get(dataset)
+            .and_then(|found| found.properties.get("canmount"));
+        if let Some(declared) = declared {
+            return &declared.stored;
+        }
+        let live = self.observed.datasets.get(dataset);
+        live.and_then(|live| value(live, "canmount"))
+            .unwrap_or("on")
+    }
+}
+
+/// Whether the dataset cannot be mounted because its key is not loaded.
+pub(super) fn is_locked(dataset: &ObservedDataset) -> bool {
+    !dataset.mounted && value(dataset, "keystatus") == Some("unavailable")
+}
+
+/// A property's value as ZFS stores it.
+pub(super) fn value<'a>(dataset: &'a ObservedDataset, name: &str) -> Option<&'a str> {
+    dataset
+        .properties
+        .get(name)
+        .map(|property| property.value.as_str())
+}
+
+fn disk_paths<'a>(
+    config: &'a Config,
+    observed: &'a Observed,
+) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let mut paths: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for disk in config.pools.iter().flat_map(Pool::disks) {
+        if let Some(found) = observed.disks.get(&disk.path) {
+            paths
+                .entry(&found.kernel_name)
+                .or_default()
+                .insert(&disk.path);
+        }
+    }
+    paths
+}
+
+/// Walks the datasets with parents before children, because a child without a mountpoint of its
+/// own follows its parent.
+fn mountpoints<'a>(
+    config: &'a Config,
+    observed: &'a Observed,
+    datasets: &BTreeMap<&'a str, &'a Dataset>,
+) -> BTreeMap<&'a str, Option<String>> {
+    let mut found: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    for pool in &config.pools {
+        found.insert(&pool.name, root_after(pool, observed));
+    }
+    for (name, dataset) in datasets {
+        let own = own_mountpoint(dataset, observed.datasets.get(*name));
+        let path = match own {
+            Some(own) => path_of(own),
+            None => inherited(name, &found),
+        };
+        found.insert(name, path);
+    }
+    found
+}
+
+/// Where a pool's root dataset will be mounted. Phoenix enforces on an existing pool only what
+/// the file states.
+fn root_after(pool: &Pool, observed: &Observed) -> Option<String> {
+    let stated = pool.root_properties.get("mountpoint");
+    let live = observed
+        .datasets
+        .get(&pool.name)
+        .and_then(|live| value(live, "mountpoint"));
+    match (stated, live) {
+        (Some(stated), _) => path_of(&stated.stored),
+        (None, Some(live)) => path_of(live),
+        (None, None) => Some(format!("/{}", pool.name)),
+    }
+}
+
+/// The mountpoint that the dataset does not get from its parent, if it has one.
+fn own_mountpoint<'a>(dataset: &'a Dataset, live: Option<&'a ObservedDataset>) -> Option<&'a str> {
+    if let Some(declared) = dataset.properties.get("mountpoint") {
+        return Some(&declared.stored);
+    }
+    let live = live?.properties.get("mountpoint")?;
+    matches!(live.source.as_str(), "local" | "received").then_some(&live.value)
+}
+
+fn inherited(name: &str, found: &BTreeMap<&str, Option<String>>) -> Option<String> {
+    let mut above = name;
+    while let Some((parent, _)) = above.rsplit_once('/') {
+        if let Some(path) = found.get(parent) {
+            let rest = name.get(parent.len()..)?;
+            let path = path.as_ref()?.trim_end_matches('/');
+            return Some(format!("{path}{rest}"));
+        }
+        above = parent;
+    }
+    Some(format!("/{name}"))
+}
+
+fn path_of(mountpoint: &str) -> Option<String> {
+    mountpoint.starts_with('/').then(|| mountpoint.to_owned())
+}

@@ -1,0 +1,176 @@
+//! Pools: what an imported pool lacks, and what speaks against using it.
+//!
+//! Making a pool is `create`'s business; which disks an imported pool is made of, and why phoenix
+//! never changes that, is `topology`'s.
+
+mod create;
+mod topology;
+
+use phoenix_config::code::Code;
+use phoenix_config::diagnostic::Severity;
+use phoenix_config::model::Pool;
+use phoenix_zfs::property::is_create_only;
+
+use super::facts::Facts;
+use super::property::{after, difference, differences};
+use super::verdict::{Notes, Stop, Verdict, refused, update};
+use crate::observed::ObservedPool;
+use crate::plan::{Change, Operation, SetPool};
+
+/// Prefix of the fields that belong to a pool's root dataset, as the file calls them.
+const ROOT: &str = "root_properties.";
+
+pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, notes: &mut Notes) -> Verdict {
+    match facts.observed.pools.get(&pool.name) {
+        None => create::diff(facts, pool),
+        Some(live) => existing(facts, pool, live, notes),
+    }
+}
+
+fn existing(facts: &Facts<'_>, pool: &Pool, live: &ObservedPool, notes: &mut Notes) -> Verdict {
+    check_health(pool, live, notes)?;
+    topology::check(facts, pool, live)?;
+    note_ashift(pool, live, notes);
+    let properties = differences(&pool.properties, &live.properties);
+    check_features(pool, &properties)?;
+    let root_properties = root_differences(facts, pool, notes)?;
+    if properties.is_empty() && root_properties.is_empty() {
+        return Ok(None);
+    }
+    let operation = Operation::SetPool(SetPool {
+        pool: pool.name.clone(),
+        properties: after(&properties),
+        root_properties: after(&root_properties),
+    });
+    update([properties, of_root(root_properties)].concat(), operation)
+}
+
+/// Names the changes as the file does.
+fn of_root(mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        change.field.insert_str(0, ROOT);
+    }
+    changes
+}
+
+fn check_health(pool: &Pool, live: &ObservedPool, notes: &mut Notes) -> Result<(), Stop> {
+    let name = &pool.name;
+    match live.health.as_str() {
+        "ONLINE" => Ok(()),
+        "DEGRADED" => {
+            notes.about(
+                pool.address(),
+                Severity::Warning,
+                Code::PoolDegraded,
+                format!("pool {name} is DEGRADED: it works, but with less redundancy than it should have"),
+                format!("see which disk is missing (zpool status {name}) and replace it soon"),
+            );
+            Ok(())
+        }
+        "SUSPENDED" => Err(refused(
+            format!(
+                "pool {name} is SUSPENDED: ZFS has lost too many of its disks and stopped writing"
+            ),
+            format!("bring the disks back, run zpool clear {name}, then run phoenix again"),
+        )),
+        health => Err(refused(
+            format!("pool {name} is {health} and cannot be changed"),
+            format!("repair it first: zpool status -v {name} says what is wrong"),
+        )),
+    }
+}
+
+fn note_ashift(pool: &Pool, live: &ObservedPool, notes: &mut Notes) {
+    let live = live
+        .properties
+        .get("ashift")
+        .map_or("0", |property| &property.value);
+    // 0 means that every vdev took its own; the property never tells what the vdevs have.
+    if pool.ashift_default || live == "0" || live == pool.ashift.to_string() {
+        return;
+    }
+    let (name, ashift) = (&pool.name, pool.ashift);
+    notes.about(
+        pool.address(),
+        Severity::Warning,
+        Code::PoolAshift,
+        format!("pool {name} was made with ashift={live}; the file's {ashift} cannot be given to it any more"),
+        format!("state \"ashift\": {live}, or move the data away and make the pool again"),
+    );
+}
+
+/// A feature that is enabled cannot be disabled (zpool-features(7)).
+fn check_features(pool: &Pool, changes: &[Change]) -> Result<(), Stop> {
+    let disabled = |change: &&Change| {
+        change.field.starts_with("feature@")
+            && change.after == "disabled"
+            && change.before.is_some()
+    };
+    match changes.iter().find(disabled) {
+        None => Ok(()),
+        Some(change) => Err(refused(
+            format!(
+                "{} of pool {} is enabled, and no feature can be disabled again",
+                change.field, pool.name
+            ),
+            format!("remove {} from the pool's properties", change.field),
+        )),
+    }
+}
+
+/// What the file states for the root dataset is enforced. Phoenix's own defaults are for new pools
+/// only: they would change how every undeclared dataset below behaves.
+fn root_differences(
+    facts: &Facts<'_>,
+    pool: &Pool,
+    notes: &mut Notes,
+) -> Result<Vec<Change>, Stop> {
+    let live = facts.observed.datasets.get(&pool.name);
+    let mut stated = Vec::new();
+    let mut defaults = Vec::new();
+    for (name, property) in &pool.root_properties {
+        let live = live.and_then(|live| live.properties.get(name));
+        match difference(name, property, live) {
+            Some(change) if property.default => defaults.push(change),
+            Some(change) => stated.push(change),
+            None => {}
+        }
+    }
+    note_root_defaults(pool, &defaults, notes);
+    match stated.iter().find(|change| is_create_only(&change.field)) {
+        None => Ok(stated),
+        Some(change) => Err(refused(
+            format!(
+                "{} of pool {}'s root dataset is {}, and ZFS sets it only when the pool is made",
+                change.field,
+                pool.name,
+                change.before.as_deref().unwrap_or("not set"),
+            ),
+            format!(
+                "remove {} from root_properties, or move the data away and make the pool again",
+                change.field
+            ),
+        )),
+    }
+}
+
+fn note_root_defaults(pool: &Pool, defaults: &[Change], notes: &mut Notes) {
+    if defaults.is_empty() {
+        return;
+    }
+    let list = |value: fn(&Change) -> &str| {
+        let pairs = defaults
+            .iter()
+            .map(|change| format!("{}={}", change.field, value(change)));
+        pairs.collect::<Vec<_>>().join(" ")
+    };
+    let live = list(|change| change.before.as_deref().unwrap_or("(unset)"));
+    let usual = list(|change| &change.after);
+    notes.about(
+        pool.address(),
+        Severity::Note,
+        Code::PoolRootDefault,
+        format!("pool {} has {live} on its root dataset, where phoenix makes new pools with {usual}; it is left alone", pool.name),
+        "state the values in the pool's root_properties to have them enforced",
+    );
+}

@@ -1,0 +1,218 @@
+//! Making a pool: every disk must be there, be a whole disk, and be free.
+
+use phoenix_config::model::{Disk, Pool, Vdev};
+use phoenix_zfs::size;
+
+use super::super::facts::Facts;
+use super::super::property::{new_properties, stored};
+use super::super::verdict::{Stop, Verdict, changed_field, create, new_field, refused};
+use super::of_root;
+use crate::observed::{ObservedDisk, Obstacle, VdevClass};
+use crate::plan::{Change, CreatePool, Operation, PlannedDisk, PlannedVdev};
+use crate::wanted::root_mountpoint;
+
+/// How much the disks of one vdev may differ in bytes before `zpool create` wants `-f`
+/// (`ZPOOL_FUZZ`, `cmd/zpool/zpool_vdev.c`).
+const SIZE_TOLERANCE: u64 = 16 << 20;
+
+pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
+    let name = &pool.name;
+    if pool.vdevs.is_empty() {
+        return Err(refused(
+            format!(
+                "the host has no pool {name}, and the file does not say which disks it is made of"
+            ),
+            format!(
+                "import it (zpool import -d /dev/disk/by-id {name}), or give raid_level and disks"
+            ),
+        ));
+    }
+    let vdevs = planned_vdevs(facts, pool)?;
+    if let Some(path) = root_mountpoint(pool) {
+        facts.check_nothing_hidden(&path)?;
+    }
+    let mut properties = stored(&pool.properties);
+    properties.insert("ashift".to_owned(), pool.ashift.to_string());
+    let operation = CreatePool {
+        pool: name.clone(),
+        properties,
+        root_properties: stored(&pool.root_properties),
+        vdevs,
+    };
+    create(
+        changes(facts, pool, &operation),
+        Operation::CreatePool(operation),
+    )
+}
+
+/// The vdevs in the order of `zpool create`'s grammar.
+fn planned_vdevs(facts: &Facts<'_>, pool: &Pool) -> Result<Vec<PlannedVdev>, Stop> {
+    let mut planned = Vec::new();
+    for (class, vdevs) in [
+        (VdevClass::Data, &pool.vdevs),
+        (VdevClass::Special, &pool.special),
+        (VdevClass::Log, &pool.log),
+    ] {
+        for vdev in vdevs {
+            let disks = planned_disks(facts, pool, &vdev.disks)?;
+            check_sizes(vdev, &disks)?;
+            planned.push(PlannedVdev {
+                class,
+                keyword: vdev.level.keyword(),
+                disks,
+            });
+        }
+    }
+    for (class, disks) in [
+        (VdevClass::Cache, &pool.cache),
+        (VdevClass::Spare, &pool.spares),
+    ] {
+        if !disks.is_empty() {
+            planned.push(PlannedVdev {
+                class,
+                keyword: None,
+                disks: planned_disks(facts, pool, disks)?,
+            });
+        }
+    }
+    Ok(planned)
+}
+
+fn planned_disks(facts: &Facts<'_>, pool: &Pool, disks: &[Disk]) -> Result<Vec<PlannedDisk>, Stop> {
+    disks
+        .iter()
+        .map(|disk| planned_disk(facts, pool, &disk.path))
+        .collect()
+}
+
+fn planned_disk(facts: &Facts<'_>, pool: &Pool, path: &str) -> Result<PlannedDisk, Stop> {
+    let Some(disk) = facts.observed.disks.get(path) else {
+        return Err(refused(
+            format!("there is no disk {path}"),
+            "phoenix disks lists the disks of this host with their by-id names",
+        ));
+    };
+    if let Some(other) = facts.other_paths(path).first() {
+        return Err(refused(
+            format!("{path} and {other} lead to one and the same disk"),
+            "name each disk once, by one of its names",
+        ));
+    }
+    let wipe = check_obstacles(facts, pool, path, disk)?;
+    Ok(PlannedDisk {
+        path: path.to_owned(),
+        serial: disk.serial.clone(),
+        size: disk.size,
+        wipe,
+    })
+}
+
+/// Whether the disk has to be erased, which the user must have granted.
+fn check_obstacles(
+    facts: &Facts<'_>,
+    pool: &Pool,
+    path: &str,
+    disk: &ObservedDisk,
+) -> Result<bool, Stop> {
+    let mut found = Vec::new();
+    for obstacle in &disk.obstacles {
+        match obstacle {
+            Obstacle::NotADisk { kind } => {
+                return Err(refused(
+                    format!("{path} is not a whole disk but a {kind}"),
+                    "give ZFS whole disks: phoenix disks lists them",
+                ));
+            }
+            Obstacle::InUse { by } => {
+                return Err(refused(
+                    format!("{path} is in use: {by}"),
+                    "name another disk, or end that use yourself; phoenix never takes a disk that is in use",
+                ));
+            }
+            Obstacle::Signature { what } => found.push(what.as_str()),
+        }
+    }
+    let name = &pool.name;
+    let handle = disk.serial.as_deref().unwrap_or(path);
+    let own_label = format!("zfs_member \"{name}\"");
+    if found.contains(&own_label.as_str()) && !granted_by_name(facts, path, disk) {
+        return Err(refused(
+            format!("{path} already belongs to a pool called {name} that is not imported"),
+            format!(
+                "import it: zpool import -d /dev/disk/by-id {name}; or, if its data may be \
+                 destroyed: --allow wipe:{handle}"
+            ),
+        ));
+    }
+    if found.is_empty() || facts.grants.wipe_named || granted_by_name(facts, path, disk) {
+        return Ok(!found.is_empty());
+    }
+    Err(refused(
+        format!("{path} is not empty: it carries {}", found.join(", ")),
+        format!("if what is on it may be destroyed: --allow wipe:{handle}"),
+    ))
+}
+
+fn granted_by_name(facts: &Facts<'_>, path: &str, disk: &ObservedDisk) -> bool {
+    let basename = path.rsplit('/').next();
+    let names = [Some(path), basename, disk.serial.as_deref()];
+    names
+        .into_iter()
+        .flatten()
+        .any(|name| facts.grants.wipe.contains(name))
+}
+
+/// `zpool create` refuses redundant vdevs of unequal disks without `-f`, which phoenix never uses.
+fn check_sizes(vdev: &Vdev, disks: &[PlannedDisk]) -> Result<(), Stop> {
+    let smallest = disks.iter().min_by_key(|disk| disk.size);
+    let largest = disks.iter().max_by_key(|disk| disk.size);
+    let (Some(smallest), Some(largest)) = (smallest, largest) else {
+        return Ok(());
+    };
+    let redundant = vdev.level.redundancy(disks.len()) > 0;
+    if !redundant || largest.size - smallest.size <= SIZE_TOLERANCE {
+        return Ok(());
+    }
+    let show =
+        |disk: &PlannedDisk| format!("{} ({})", disk.path, size::decimal_and_binary(disk.size));
+    Err(refused(
+        format!(
+            "the disks of one {} differ in size: {} and {}",
+            vdev.level,
+            show(smallest),
+            show(largest)
+        ),
+        "put disks of one size together: the larger ones would lose the difference",
+    ))
+}
+
+fn changes(facts: &Facts<'_>, pool: &Pool, operation: &CreatePool) -> Vec<Change> {
+    let mut changes: Vec<_> = operation.vdevs.iter().map(vdev_change).collect();
+    for disk in operation.wiped_disks() {
+        changes.push(changed_field(
+            format!("wipe {}", disk.path),
+            facts.observed.disks.get(&disk.path).map(signatures),
+            "erased",
+        ));
+    }
+    let mut ashift = new_field("ashift", pool.ashift.to_string());
+    ashift.default = pool.ashift_default;
+    changes.push(ashift);
+    changes.extend(new_properties(&pool.properties));
+    changes.extend(of_root(new_properties(&pool.root_properties)));
+    changes
+}
+
+fn vdev_change(vdev: &PlannedVdev) -> Change {
+    let disks = vdev.disks.iter().map(|disk| disk.path.as_str());
+    let words: Vec<_> = vdev.keyword.as_deref().into_iter().chain(disks).collect();
+    new_field(vdev.class.as_str(), words.join(" "))
+}
+
+fn signatures(disk: &ObservedDisk) -> String {
+    let found = disk.obstacles.iter().filter_map(|obstacle| match obstacle {
+        Obstacle::Signature { what } => Some(what.as_str()),
+        Obstacle::InUse { .. } | Obstacle::NotADisk { .. } => None,
+    });
+    found.collect::<Vec<_>>().join(", ")
+}

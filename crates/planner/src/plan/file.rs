@@ -1,0 +1,97 @@
+//! Plans as files: the id that seals a plan, and reading one back without trusting it.
+
+use schemars::schema_for;
+use serde::Deserialize;
+
+use super::{FORMAT, Plan};
+use crate::canonical;
+
+/// A file that is not a plan which this phoenix can apply.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// The text is not JSON, or not a JSON object with a format number.
+    #[error("this is not a plan file")]
+    NotAPlan(#[source] serde_json::Error),
+    /// The file has another format version.
+    #[error(
+        "the plan has format {found}, and this phoenix reads format {FORMAT}: make the plan again \
+         with this phoenix"
+    )]
+    Format {
+        /// The version that the file states.
+        found: u64,
+    },
+    /// A field is missing, unknown or of the wrong type.
+    #[error("the plan file is damaged or was made by another phoenix: make the plan again")]
+    Damaged(#[source] serde_json::Error),
+    /// The contents do not match the plan's id.
+    #[error(
+        "the plan file was changed after it was made (its id does not match its contents): make \
+         the plan again"
+    )]
+    Changed,
+}
+
+/// What every version of the format has.
+#[derive(Deserialize)]
+struct AnyFormat {
+    format: u64,
+}
+
+impl Plan {
+    /// Whether there is nothing to do and nothing in the way.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.refusals.is_empty()
+    }
+
+    /// Gives the plan the id that belongs to its contents.
+    pub(crate) fn seal(mut self) -> Self {
+        self.id = self.computed_id();
+        self
+    }
+
+    /// Whether the plan is as it was when it was made.
+    pub fn verify_id(&self) -> bool {
+        self.id == self.computed_id()
+    }
+
+    fn computed_id(&self) -> String {
+        let mut plan = self.clone();
+        plan.id.clear();
+        canonical::sha256(&plan)
+    }
+
+    /// The plan as a file: indented JSON with a final newline.
+    #[expect(
+        clippy::expect_used,
+        reason = "serialising to memory fails only for maps whose keys are not text or numbers"
+    )]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a plan can be written as JSON");
+        text.push('\n');
+        text
+    }
+
+    /// Reads a plan file and checks that nobody changed it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is not exactly a plan of this format with the right id.
+    pub fn from_json(text: &str) -> Result<Self, PlanFileError> {
+        let any: AnyFormat = serde_json::from_str(text).map_err(PlanFileError::NotAPlan)?;
+        if any.format != u64::from(FORMAT) {
+            return Err(PlanFileError::Format { found: any.format });
+        }
+        let plan: Self = serde_json::from_str(text).map_err(PlanFileError::Damaged)?;
+        if plan.verify_id() {
+            Ok(plan)
+        } else {
+            Err(PlanFileError::Changed)
+        }
+    }
+}
+
+/// The JSON Schema of plan files, as committed in `schema/plan.v1.schema.json`.
+pub fn plan_schema() -> serde_json::Value {
+    schema_for!(Plan).to_value()
+}
