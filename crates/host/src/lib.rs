@@ -7,16 +7,20 @@
 pub mod arc;
 pub mod command;
 pub mod disk;
+pub mod local;
 pub mod mounts;
 pub mod nfs;
 pub mod parse;
 pub mod pve;
+pub mod readonly;
 pub mod store;
 pub mod system;
+pub mod transcript;
 pub mod zfs;
 pub mod zpool;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
 
 use command::{Command, Output};
 
@@ -38,10 +42,12 @@ pub trait Host: Send + Sync {
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError>;
 
     /// Replaces a file: temporary file beside it, fsync, rename. An existing file keeps its mode
-    /// and owner; a new one gets mode 0644.
+    /// and owner; a new one gets mode 0644. The file's directory is made if only that is missing:
+    /// Debian ships no `/etc/exports.d`.
     ///
     /// # Errors
-    /// When the file cannot be written; the old contents are still there then.
+    /// When the path is a link or the file cannot be written; the old contents are still there
+    /// then.
     fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError>;
 
     /// Writes a kernel parameter below `/sys` or `/proc` in place.
@@ -60,7 +66,8 @@ pub trait Host: Send + Sync {
 }
 
 /// See [`Host::set_permissions`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PermissionChange {
     /// The dataset that must be mounted at `path`.
     pub dataset: String,
@@ -126,6 +133,12 @@ pub enum HostError {
         path: Utf8PathBuf,
         /// The dataset.
         dataset: String,
+    },
+    /// A recorded host was asked something that the recording does not hold.
+    #[error("the recording holds no answer (any more) to: {what}")]
+    NotRecorded {
+        /// The command or file.
+        what: String,
     },
     /// Something that changes the host was asked of a host that may only be read.
     #[error("refused: {what} would change a host that is open for reading only")]

@@ -1,0 +1,121 @@
+//! The machine that phoenix runs on.
+//!
+//! Programs are found once, in directories that only root can write to, and started without a
+//! shell and without the caller's environment. Nothing that is asked of this host can hang it
+//! for longer than a command's time limit.
+
+mod file;
+mod permissions;
+mod process;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::command::{Command, Output, Program};
+use crate::{Host, HostError, PermissionChange};
+use process::{Limits, Stopped};
+
+/// Where Debian and Proxmox keep the programs of root.
+const SEARCH_PATH: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+
+/// The host itself.
+#[derive(Debug)]
+pub struct LocalHost {
+    programs: BTreeMap<Program, Utf8PathBuf>,
+    /// What the programs get as `PATH`.
+    path: String,
+}
+
+impl LocalHost {
+    /// The host with the programs of `/usr/sbin`, `/sbin`, `/usr/bin` and `/bin`.
+    pub fn new() -> Self {
+        Self::with_search_path(&SEARCH_PATH.map(Utf8Path::new))
+    }
+
+    /// The host with the programs of other directories; the first one that has a program counts.
+    /// Programs that none of them has now are not installed.
+    pub fn with_search_path(directories: &[&Utf8Path]) -> Self {
+        let find = |program: Program| {
+            let candidates = directories.iter().map(|dir| dir.join(program.name()));
+            let found = candidates.into_iter().find(|path| is_executable(path))?;
+            Some((program, found))
+        };
+        let names: Vec<&str> = directories.iter().map(|dir| dir.as_str()).collect();
+        Self {
+            programs: Program::ALL.into_iter().filter_map(find).collect(),
+            path: names.join(":"),
+        }
+    }
+}
+
+impl Default for LocalHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn is_executable(path: &Utf8Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+impl Host for LocalHost {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let program =
+            self.programs
+                .get(&command.program)
+                .ok_or_else(|| HostError::NotInstalled {
+                    program: command.program.name().to_owned(),
+                })?;
+        let limits = Limits {
+            time: command.time_limit(),
+            ..Limits::default()
+        };
+        process::run(program, &command.args, &self.path, &limits).map_err(|stopped| {
+            let command_line = command.to_string();
+            match stopped {
+                Stopped::Io(source) => HostError::Spawn {
+                    command: command_line,
+                    source,
+                },
+                Stopped::TimedOut => HostError::TimedOut {
+                    command: command_line,
+                    seconds: command.timeout_seconds,
+                },
+                Stopped::TooMuchOutput => HostError::TooMuchOutput {
+                    command: command_line,
+                    limit: limits.output,
+                },
+            }
+        })
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        file::read(path).map_err(|source| failed("read", path, source))
+    }
+
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        file::replace(path, contents).map_err(|source| failed("write", path, source))
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        file::write_parameter(path, value).map_err(|source| failed("write", path, source))
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        let mounts = fs::read_to_string(permissions::MOUNTINFO_FILE)
+            .map_err(|source| failed("read", Utf8Path::new(permissions::MOUNTINFO_FILE), source))?;
+        permissions::change(&mounts, change)
+    }
+}
+
+fn failed(verb: &'static str, path: &Utf8Path, source: io::Error) -> HostError {
+    HostError::File {
+        verb,
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,104 @@
+//! Files of the host: read whole, replaced whole, and kernel parameters.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
+
+use camino::{Utf8Component, Utf8Path};
+
+/// The largest file that is read, in bytes. What phoenix reads has some kilobytes.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The mode of new files that programs of other users must read.
+const NEW_FILE: u32 = 0o644;
+
+/// The mode of a new directory for such files.
+const NEW_DIRECTORY: u32 = 0o755;
+
+/// Reads a file; `None` when it does not exist.
+pub(super) fn read(path: &Utf8Path) -> io::Result<Option<String>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LIMIT {
+        let message = format!("it is larger than {LIMIT} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            error.utf8_error(),
+        )),
+    }
+}
+
+/// Replaces a file: whoever reads it, and whatever happens to the machine, sees the old contents
+/// or the new ones. Its directory is made if only that is missing.
+pub(super) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
+    let directory = path
+        .parent()
+        .filter(|_| path.is_absolute())
+        .ok_or_else(|| refused("its path is not absolute"))?;
+    let old = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        // A rename would replace a link, not the file that its owner meant.
+        Ok(old) if !old.is_file() => return Err(refused("it is not a regular file")),
+        old => Some(old?),
+    };
+    if old.is_none() {
+        make_directory(directory)?;
+    }
+    let mut new = tempfile::Builder::new()
+        // Neither exportfs nor modprobe reads hidden files with this ending.
+        .prefix(".phoenix-")
+        .suffix(".tmp")
+        .tempfile_in(directory)?;
+    new.write_all(contents.as_bytes())?;
+    let file = new.as_file();
+    if let Some(old) = &old {
+        fchown(file, Some(old.uid()), Some(old.gid()))?;
+    }
+    let mode = old.map_or(NEW_FILE, |old| old.mode() & 0o7777);
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.sync_all()?;
+    new.persist(path).map_err(|error| error.error)?;
+    File::open(directory)?.sync_all()
+}
+
+fn make_directory(directory: &Utf8Path) -> io::Result<()> {
+    match DirBuilder::new().mode(NEW_DIRECTORY).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a value into a file below `/sys` or `/proc` that exists, in one write: the kernel takes
+/// each write as a whole value.
+pub(super) fn write_parameter(path: &Utf8Path, value: &str) -> io::Result<()> {
+    let kernel = path.starts_with("/sys") || path.starts_with("/proc");
+    if !kernel
+        || path
+            .components()
+            .any(|part| part == Utf8Component::ParentDir)
+    {
+        return Err(refused("it is no kernel parameter below /sys or /proc"));
+    }
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let written = file.write(value.as_bytes())?;
+    if written == value.len() {
+        Ok(())
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::WriteZero,
+            "the kernel took only a part of the value",
+        ))
+    }
+}
+
+fn refused(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}

@@ -1,0 +1,73 @@
+//! A host that can be looked at and not be changed.
+
+use camino::Utf8Path;
+
+use crate::command::{Command, Effect, Output, Program};
+use crate::{Host, HostError, PermissionChange};
+
+/// Passes on what only looks and refuses everything else. `plan`, `validate` and `--dry-run` hold
+/// their host through this.
+///
+/// A command is passed on when it says that it only reads and is also known to: one that was
+/// labelled wrongly by mistake must not get through.
+#[derive(Debug)]
+pub struct ReadOnly<H>(pub H);
+
+impl<H: Host> Host for ReadOnly<H> {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        if command.effect == Effect::Read && only_looks(command) {
+            return self.0.run(command);
+        }
+        Err(refused(command.to_string()))
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        self.0.read_file(path)
+    }
+
+    fn write_file(&self, path: &Utf8Path, _contents: &str) -> Result<(), HostError> {
+        Err(refused(format!("writing {path}")))
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, _value: &str) -> Result<(), HostError> {
+        Err(refused(format!("writing {path}")))
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        Err(refused(format!(
+            "changing the permissions of {}",
+            change.path
+        )))
+    }
+}
+
+fn refused(what: String) -> HostError {
+    HostError::ReadOnly { what }
+}
+
+/// Whether a command is one of those that cannot change anything.
+fn only_looks(command: &Command) -> bool {
+    let first = command.args.first().map_or("", String::as_str);
+    let has = |flag: &str| command.args.iter().any(|arg| arg == flag);
+    match command.program {
+        Program::Lsblk | Program::Getent => true,
+        Program::Zfs => matches!(first, "get" | "list" | "version"),
+        Program::Zpool => matches!(first, "get" | "list" | "status" | "version"),
+        Program::Pvesh => first == "get",
+        Program::Pct => first == "list",
+        Program::Exportfs => first == "-s",
+        Program::Udevadm => matches!(first, "settle" | "info"),
+        Program::Systemctl => matches!(first, "show" | "is-active" | "is-enabled"),
+        Program::Wipefs => first == "-J" && !has("-a") && !has("--all"),
+        Program::Find => !has("-delete") && !has("-exec") && !has("-execdir"),
+        Program::Fwupdmgr => first == "get-updates",
+        Program::Smartctl => !has("-s") && !has("-t"),
+        Program::Nvme => {
+            matches!(
+                first,
+                "smart-log" | "id-ctrl" | "id-ns" | "fw-log" | "error-log" | "list"
+            )
+        }
+        Program::Pvesm | Program::UpdateInitramfs => false,
+    }
+}

@@ -1,0 +1,298 @@
+//! Recordings of a host: what was asked and what came back, one JSON object a line.
+//!
+//! A recording of a real machine becomes a host for tests. It holds whatever the commands and
+//! files held, so it is as private as the machine.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::command::{Command, Output};
+use crate::{Host, HostError, PermissionChange};
+
+/// One line of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    request: Request,
+    answer: Answer,
+}
+
+/// What a host was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Request {
+    Run(Command),
+    ReadFile(Utf8PathBuf),
+    WriteFile(Utf8PathBuf, String),
+    WriteParameter(Utf8PathBuf, String),
+    SetPermissions(PermissionChange),
+}
+
+/// What a host answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Output(Output),
+    Contents(Option<String>),
+    Done,
+    Failed(Failure),
+}
+
+/// A [`HostError`] that can be written down. Those that callers tell apart keep their kind; of
+/// the others the words stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Failure {
+    NotInstalled,
+    TimedOut,
+    NotMounted,
+    Other(String),
+}
+
+impl Request {
+    /// The request in words, for a message.
+    fn describe(&self) -> String {
+        match self {
+            Self::Run(command) => command.to_string(),
+            Self::ReadFile(path) => format!("read {path}"),
+            Self::WriteFile(path, _) | Self::WriteParameter(path, _) => format!("write {path}"),
+            Self::SetPermissions(change) => format!("change the permissions of {}", change.path),
+        }
+    }
+
+    /// The recorded failure as the error that it was.
+    fn error(&self, failure: Failure) -> HostError {
+        match (failure, self) {
+            (Failure::NotInstalled, Self::Run(command)) => HostError::NotInstalled {
+                program: command.program.name().to_owned(),
+            },
+            (Failure::TimedOut, Self::Run(command)) => HostError::TimedOut {
+                command: command.to_string(),
+                seconds: command.timeout_seconds,
+            },
+            (Failure::NotMounted, Self::SetPermissions(change)) => HostError::NotMounted {
+                path: change.path.clone(),
+                dataset: change.dataset.clone(),
+            },
+            (Failure::Other(words), request) => HostError::Spawn {
+                command: request.describe(),
+                source: io::Error::other(words),
+            },
+            (_, request) => HostError::NotRecorded {
+                what: request.describe(),
+            },
+        }
+    }
+}
+
+impl Failure {
+    fn of(error: &HostError) -> Self {
+        match error {
+            HostError::NotInstalled { .. } => Self::NotInstalled,
+            HostError::TimedOut { .. } => Self::TimedOut,
+            HostError::NotMounted { .. } => Self::NotMounted,
+            HostError::Spawn { source, .. } | HostError::File { source, .. } => {
+                Self::Other(source.to_string())
+            }
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// Passes everything on to another host and writes down what it answers.
+#[derive(Debug)]
+pub struct RecordHost<H, W> {
+    host: H,
+    state: Mutex<Recording<W>>,
+}
+
+#[derive(Debug)]
+struct Recording<W> {
+    writer: W,
+    /// The first failure to write. It must not stop the host, and must not be forgotten.
+    failed: Option<io::Error>,
+}
+
+impl<H: Host, W: Write + Send> RecordHost<H, W> {
+    /// Records `host` into `writer`.
+    pub fn new(host: H, writer: W) -> Self {
+        let state = Recording {
+            writer,
+            failed: None,
+        };
+        Self {
+            host,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Ends the recording and gives the writer back.
+    ///
+    /// # Errors
+    /// When the recording is incomplete because it could not be written.
+    pub fn finish(self) -> io::Result<W> {
+        let mut recording = self
+            .state
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        match recording.failed {
+            Some(error) => Err(error),
+            None => recording.writer.flush().map(|()| recording.writer),
+        }
+    }
+
+    fn record<T>(
+        &self,
+        request: Request,
+        result: Result<T, HostError>,
+        answer: impl FnOnce(&T) -> Answer,
+    ) -> Result<T, HostError> {
+        let answer = match &result {
+            Ok(value) => answer(value),
+            Err(error) => Answer::Failed(Failure::of(error)),
+        };
+        let entry = Entry { request, answer };
+        let mut recording = lock(&self.state);
+        if recording.failed.is_none() {
+            let written = serde_json::to_string(&entry)
+                .map_err(io::Error::from)
+                .and_then(|line| writeln!(recording.writer, "{line}"));
+            recording.failed = written.err();
+        }
+        result
+    }
+}
+
+/// A panic elsewhere does not make a list of lines wrong.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<H: Host, W: Write + Send> Host for RecordHost<H, W> {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let request = Request::Run(command.clone());
+        let result = self.host.run(command);
+        self.record(request, result, |output| Answer::Output(output.clone()))
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        let request = Request::ReadFile(path.to_owned());
+        let result = self.host.read_file(path);
+        self.record(request, result, |text| Answer::Contents(text.clone()))
+    }
+
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        let request = Request::WriteFile(path.to_owned(), contents.to_owned());
+        let result = self.host.write_file(path, contents);
+        self.record(request, result, |()| Answer::Done)
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        let request = Request::WriteParameter(path.to_owned(), value.to_owned());
+        let result = self.host.write_parameter(path, value);
+        self.record(request, result, |()| Answer::Done)
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        let request = Request::SetPermissions(change.clone());
+        let result = self.host.set_permissions(change);
+        self.record(request, result, |()| Answer::Done)
+    }
+}
+
+/// A recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line} of the recording is not an entry")]
+pub struct TranscriptError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// Why.
+    #[source]
+    pub source: serde_json::Error,
+}
+
+/// Answers from a recording: equal requests in the order in which they were recorded, whatever
+/// happened between them, so that a parallel run can be replayed.
+#[derive(Debug)]
+pub struct ReplayHost {
+    answers: Mutex<BTreeMap<String, VecDeque<Answer>>>,
+}
+
+impl ReplayHost {
+    /// Reads a recording.
+    ///
+    /// # Errors
+    /// When a line is not an entry of a recording.
+    pub fn parse(text: &str) -> Result<Self, TranscriptError> {
+        let mut answers: BTreeMap<_, VecDeque<_>> = BTreeMap::new();
+        for (index, line) in text.lines().enumerate() {
+            let failed = |source| TranscriptError {
+                line: index + 1,
+                source,
+            };
+            let entry: Entry = serde_json::from_str(line).map_err(failed)?;
+            let key = serde_json::to_string(&entry.request).map_err(failed)?;
+            answers.entry(key).or_default().push_back(entry.answer);
+        }
+        let answers = Mutex::new(answers);
+        Ok(Self { answers })
+    }
+
+    /// The next answer to a request, if `expected` can make sense of it.
+    fn answer<T>(
+        &self,
+        request: &Request,
+        expected: impl FnOnce(Answer) -> Option<T>,
+    ) -> Result<T, HostError> {
+        let unknown = || HostError::NotRecorded {
+            what: request.describe(),
+        };
+        let key = serde_json::to_string(request).map_err(|_| unknown())?;
+        let answer = lock(&self.answers)
+            .get_mut(&key)
+            .and_then(VecDeque::pop_front)
+            .ok_or_else(unknown)?;
+        match answer {
+            Answer::Failed(failure) => Err(request.error(failure)),
+            answer => expected(answer).ok_or_else(unknown),
+        }
+    }
+
+    fn done(&self, request: &Request) -> Result<(), HostError> {
+        self.answer(request, |answer| (answer == Answer::Done).then_some(()))
+    }
+}
+
+impl Host for ReplayHost {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let request = Request::Run(command.clone());
+        self.answer(&request, |answer| match answer {
+            Answer::Output(output) => Some(output),
+            _ => None,
+        })
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        let request = Request::ReadFile(path.to_owned());
+        self.answer(&request, |answer| match answer {
+            Answer::Contents(contents) => Some(contents),
+            _ => None,
+        })
+    }
+
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        self.done(&Request::WriteFile(path.to_owned(), contents.to_owned()))
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        self.done(&Request::WriteParameter(path.to_owned(), value.to_owned()))
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        self.done(&Request::SetPermissions(change.clone()))
+    }
+}
