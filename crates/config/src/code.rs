@@ -75,6 +75,13 @@ codes! {
     ArcAboveHalfOfMemory = "phoenix::arc::above-half-of-memory",
 }
 
+impl Code {
+    /// Whether the code speaks of a shape that only old files have.
+    pub fn is_historic(self) -> bool {
+        self.as_str().starts_with("phoenix::historic::")
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

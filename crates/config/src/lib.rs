@@ -1,9 +1,25 @@
 //! Reads a phoenix configuration: text in, one model and byte-exact diagnostics out.
 //!
+//! ```
+//! let loaded = phoenix_config::load("host.json", br#"{"zfs": {"pool": []}}"#);
+//! assert_eq!(loaded.error_count(), 1);
+//! assert_eq!(loaded.diagnostics[0].message, "unknown key `pool` in `zfs`");
+//! assert!(loaded.config().is_none());
+//! ```
+//!
 //! Pure: nothing here touches the file system or a host.
 
 pub mod address;
+pub mod check;
 pub mod code;
 pub mod diagnostic;
+mod file;
+mod load;
 pub mod model;
+mod normalize;
 pub mod pointer;
+pub mod schema;
+pub mod source;
+mod suggest;
+
+pub use load::{Loaded, MAX_BYTES, load};

@@ -1,0 +1,203 @@
+//! Pools: raid levels, disks, defaults.
+
+use phoenix_zfs::layout::RaidLevel;
+use phoenix_zfs::property::DatasetType;
+
+use super::context::{self, Context, items};
+use super::properties::{Owner, properties, set_default};
+use crate::code::Code;
+use crate::diagnostic::Finding;
+use crate::file::{self, List, VdevItem};
+use crate::model::{Disk, Pool, Vdev};
+use crate::pointer::Pointer;
+use crate::suggest;
+
+/// log2 of 4096 bytes, which suits every drive of today; ZFS would trust the 512 bytes that many
+/// of them report.
+const DEFAULT_ASHIFT: u8 = 12;
+
+/// How the names in /dev/disk/by-id/ begin (systemd's udev rules `60-persistent-storage.rules`).
+const BY_ID_PREFIXES: [&str; 9] = [
+    "ata-", "dm-", "md-", "mmc-", "nvme-", "scsi-", "usb-", "virtio-", "wwn-",
+];
+
+pub(super) fn pools(context: &mut Context, list: List<file::Pool>, at: &Pointer) -> Vec<Pool> {
+    items(list, at)
+        .filter_map(|(at, pool)| one(context, pool, &at))
+        .collect()
+}
+
+fn one(context: &mut Context, mut pool: file::Pool, at: &Pointer) -> Option<Pool> {
+    let name = pool.name.take()?;
+    let root = Owner::Dataset(DatasetType::Filesystem);
+    let mut pool_properties = properties(
+        context,
+        pool.properties.take(),
+        &at.key("properties"),
+        Owner::Pool,
+    );
+    set_default(&mut pool_properties, "autotrim", "on", at, Owner::Pool);
+    if let Some(ashift) = pool_properties.remove("ashift") {
+        context.push(
+            Finding::error(
+                Code::SchemaConflict,
+                "`ashift` belongs beside `properties`, not into them",
+            )
+            .help(format!("write \"ashift\": {} in the pool", ashift.written))
+            .at_key(&ashift.origin, "fixed when the pool is created"),
+        );
+    }
+    let mut root_properties = properties(
+        context,
+        pool.root_properties.take(),
+        &at.key("root_properties"),
+        root,
+    );
+    set_default(&mut root_properties, "compression", "lz4", at, root);
+    set_default(&mut root_properties, "atime", "off", at, root);
+    Some(Pool {
+        vdevs: data_vdevs(context, &mut pool, &name, at),
+        special: vdev_items(context, pool.special.take(), &at.key("special")),
+        log: vdev_items(context, pool.log.take(), &at.key("log")),
+        cache: disks(pool.cache.take(), &at.key("cache")),
+        spares: disks(pool.spares.take(), &at.key("spares")),
+        ashift: pool.ashift.unwrap_or(DEFAULT_ASHIFT),
+        ashift_default: pool.ashift.is_none(),
+        properties: pool_properties,
+        root_properties,
+        disk_size: pool
+            .disk_size
+            .and_then(|size| context.bytes(&size, &at.key("disk_size"), "disk_size")),
+        origin: at.clone(),
+        name,
+    })
+}
+
+fn data_vdevs(context: &mut Context, pool: &mut file::Pool, name: &str, at: &Pointer) -> Vec<Vdev> {
+    let (disks_at, vdevs_at) = (at.key("disks"), at.key("vdevs"));
+    let level = pool.raid_level.take();
+    if pool.vdevs.is_some() {
+        for (key, present) in [
+            ("disks", pool.disks.is_some()),
+            ("raid_level", level.is_some()),
+        ] {
+            if present {
+                context.push(
+                    Finding::error(
+                        Code::SchemaConflict,
+                        format!("the pool \"{name}\" has both `vdevs` and `{key}`"),
+                    )
+                    .help("use `vdevs` for several groups of disks, or `raid_level` and `disks` for one")
+                    .at_key(&at.key(key), "one way")
+                    .at_key(&vdevs_at, "the other way"),
+                );
+            }
+        }
+        return items(pool.vdevs.take(), &vdevs_at)
+            .flat_map(|(at, vdev)| vdev_group(context, vdev, &at))
+            .collect();
+    }
+    if pool.disks.is_none() && !context.is_removed(&disks_at) && !context.is_removed(&vdevs_at) {
+        context.historic(
+            Code::HistoricPoolWithoutDisks,
+            context::key(at, format!("\"{name}\" has no disks")),
+            || {
+                format!(
+                    "add its disks, as `phoenix disks` and `zpool status -P {name}` show them: \
+                     \"raid_level\": \"mirror\", \"disks\": [..]"
+                )
+            },
+        );
+        return Vec::new();
+    }
+    let disks = disks(pool.disks.take(), &disks_at);
+    if level.is_none() && !disks.is_empty() {
+        let example = if disks.len() == 1 { "single" } else { "mirror" };
+        context.missing(
+            at,
+            "raid_level",
+            &format!("the pool \"{name}\""),
+            &format!("add \"raid_level\": \"{example}\""),
+        );
+    }
+    let level = raid_level(context, level, &at.key("raid_level"), disks.len());
+    vdevs(level, disks, &disks_at)
+}
+
+fn vdev_items(context: &mut Context, list: List<VdevItem>, at: &Pointer) -> Vec<Vdev> {
+    items(list, at)
+        .flat_map(|(at, item)| match item {
+            VdevItem::Disk(path) => vdevs(RaidLevel::Single, vec![disk(path, &at)], &at),
+            VdevItem::Vdev(vdev) => vdev_group(context, vdev, &at),
+        })
+        .collect()
+}
+
+fn vdev_group(context: &mut Context, vdev: file::Vdev, at: &Pointer) -> Vec<Vdev> {
+    let disks = disks(vdev.disks, &at.key("disks"));
+    let level = raid_level(context, vdev.raid_level, &at.key("raid_level"), disks.len());
+    vdevs(level, disks, at)
+}
+
+/// The level that `text` names. What is missing or wrong has been reported, and is replaced by the
+/// level that fits the number of disks, so that later rules do not stumble over it as well.
+fn raid_level(
+    context: &mut Context,
+    text: Option<String>,
+    at: &Pointer,
+    disks: usize,
+) -> RaidLevel {
+    let fitting = match disks {
+        0 | 1 => RaidLevel::Single,
+        2 => RaidLevel::Mirror,
+        _ => RaidLevel::Raidz(1),
+    };
+    let Some(text) = text else {
+        return fitting;
+    };
+    text.parse().unwrap_or_else(|error| {
+        let known = format!("allowed here: {}", RaidLevel::NAMES.join(", "));
+        context.push(
+            Finding::error(Code::SchemaInvalidValue, format!("{error}"))
+                .help(match suggest::nearest(&text, RaidLevel::NAMES) {
+                    Some(near) => format!("did you mean \"{near}\"? {known}"),
+                    None => known,
+                })
+                .at(at, "not a raid level"),
+        );
+        fitting
+    })
+}
+
+/// The vdevs of a group. An uneven `raid10` stays in one piece for `check` to complain about.
+fn vdevs(level: RaidLevel, disks: Vec<Disk>, origin: &Pointer) -> Vec<Vdev> {
+    let group = |level, disks| Vdev {
+        level,
+        disks,
+        origin: origin.clone(),
+    };
+    let splits = disks.len() >= level.minimum_disks() && disks.len().is_multiple_of(2);
+    match level {
+        RaidLevel::Raid10 if splits => disks
+            .chunks(2)
+            .map(|pair| group(RaidLevel::Mirror, pair.to_vec()))
+            .collect(),
+        _ => vec![group(level, disks)],
+    }
+}
+
+fn disks(list: List<String>, at: &Pointer) -> Vec<Disk> {
+    items(list, at).map(|(at, path)| disk(path, &at)).collect()
+}
+
+fn disk(path: String, at: &Pointer) -> Disk {
+    let is_bare = BY_ID_PREFIXES.iter().any(|prefix| path.starts_with(prefix));
+    Disk {
+        path: if is_bare {
+            format!("/dev/disk/by-id/{path}")
+        } else {
+            path
+        },
+        origin: at.clone(),
+    }
+}

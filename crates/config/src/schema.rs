@@ -1,0 +1,67 @@
+//! The JSON Schema of the file: made from the types in `file`, committed, and applied.
+//!
+//! Files are checked with the committed schema, so that what the documentation and editors show is
+//! what runs. Owns rules about the shape of single values; rules that need several objects are in
+//! `normalize` and `check`. This module and its children are the only users of jsonschema.
+
+mod explain;
+mod generate;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+use crate::diagnostic::Finding;
+use crate::pointer::Pointer;
+
+pub use generate::generate;
+
+/// The committed schema, `schema/phoenix.v1.schema.json`.
+pub const COMMITTED: &str = include_str!("../../../schema/phoenix.v1.schema.json");
+
+#[expect(
+    clippy::expect_used,
+    reason = "the embedded schema is proven to compile by a test"
+)]
+static SCHEMA: LazyLock<(Value, Validator)> = LazyLock::new(|| {
+    let schema: Value = serde_json::from_str(COMMITTED).expect("the committed schema is JSON");
+    let validator = jsonschema::draft202012::new(&schema).expect("the committed schema compiles");
+    (schema, validator)
+});
+
+/// What the schema has to say about a document.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// What is wrong, with pointers into the document.
+    pub(crate) findings: Vec<Finding>,
+    /// Values that have been replaced by `null`, so that the rest can be read. Rules that miss
+    /// something there must keep quiet: the real problem has been reported.
+    pub(crate) removed: BTreeSet<Pointer>,
+}
+
+/// Checks `document` and takes out of it every value that is wrong.
+pub(crate) fn check(document: &mut Value) -> Verdict {
+    let (schema, validator) = &*SCHEMA;
+    let mut verdict = Verdict::default();
+    for error in validator.iter_errors(document) {
+        verdict.findings.extend(explain::findings(schema, &error));
+        let keeps_value = matches!(
+            error.kind(),
+            ValidationErrorKind::AdditionalProperties { .. } | ValidationErrorKind::Required { .. }
+        );
+        if !keeps_value {
+            verdict
+                .removed
+                .insert(Pointer::new(error.instance_path().as_str()));
+        }
+    }
+    for pointer in &verdict.removed {
+        if let Some(value) = document.pointer_mut(pointer.as_str()) {
+            *value = Value::Null;
+        }
+    }
+    verdict
+}
