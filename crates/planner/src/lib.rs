@@ -4,14 +4,17 @@
 //! here does I/O, starts a thread or can fail on a host.
 
 mod canonical;
+mod check;
 mod diff;
 mod object;
 
 pub mod graph;
 pub mod observed;
 pub mod plan;
+pub mod render;
 pub mod wanted;
 
+pub use check::check;
 pub use diff::{Grants, PlanOptions, plan, unknown_addresses};
 pub use graph::{Graph, graph};
 pub use wanted::{Wanted, wanted};

@@ -1,0 +1,168 @@
+//! A plan for people: one block per object, fields aligned, then what is refused, notes, and one
+//! line that sums it up.
+
+use std::fmt::Write;
+
+use phoenix_config::diagnostic::Severity;
+use phoenix_zfs::property::{Kind, dataset_property, pool_property};
+use phoenix_zfs::size;
+
+use super::Style;
+use crate::plan::{Action, Change, Class, Note, Plan, Refusal, Step, Summary};
+
+const GREEN: u8 = 32;
+const YELLOW: u8 = 33;
+const RED: u8 = 31;
+const DIM: u8 = 2;
+
+/// The plan as text, with a final newline.
+pub fn plan(plan: &Plan, style: &Style) -> String {
+    let blocks = plan.steps.iter().map(|step| step_block(step, *style));
+    let refusals = plan
+        .refusals
+        .iter()
+        .map(|refusal| refusal_block(refusal, *style));
+    let notes = plan.notes.iter().map(|note| note_block(note, *style));
+    let mut text: String = blocks.chain(refusals).chain(notes).collect();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&last_line(plan));
+    text.push('\n');
+    text
+}
+
+fn last_line(plan: &Plan) -> String {
+    let Summary {
+        create,
+        update,
+        delete,
+        refused,
+        unchanged,
+        waiting,
+    } = plan.summary;
+    if plan.is_empty() {
+        return match waiting {
+            0 => "No changes. The host matches the file.".to_owned(),
+            _ => format!("No changes. {waiting} waiting, {unchanged} unchanged."),
+        };
+    }
+    let waiting = match waiting {
+        0 => String::new(),
+        _ => format!(", {waiting} waiting"),
+    };
+    format!(
+        "Plan: {create} to create, {update} to change, {delete} to remove, {refused} refused, \
+         {unchanged} unchanged{waiting}."
+    )
+}
+
+fn step_block(step: &Step, style: Style) -> String {
+    let (symbol, word, color) = match (step.action, step.class) {
+        (Action::Create, Class::Destructive) => ("+", "create, erases disks", RED),
+        (Action::Create, _) => ("+", "create", GREEN),
+        (Action::Update, _) => ("~", "change", YELLOW),
+    };
+    let head = style.paint(color, &format!("{symbol} {}", step.id));
+    let mut block = format!("{head}  {word}\n");
+    let width = step
+        .changes
+        .iter()
+        .map(|change| change.field.chars().count())
+        .max()
+        .unwrap_or(0);
+    for change in &step.changes {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            block,
+            "    {:width$}  {}",
+            change.field,
+            change_text(change, style)
+        );
+    }
+    block
+}
+
+fn change_text(change: &Change, style: Style) -> String {
+    let value = |value: &str| show_value(&change.field, value);
+    let mut text = match &change.before {
+        None => value(&change.after),
+        Some(before) => format!("{} -> {}", value(before), value(&change.after)),
+    };
+    let mut remarks = Vec::new();
+    if let Some(source) = change.source.as_deref().filter(|source| *source != "local") {
+        remarks.push(format!("was {source}"));
+    }
+    if change.default {
+        remarks.push("phoenix default".to_owned());
+    }
+    if !remarks.is_empty() {
+        let remarks = style.paint(DIM, &format!("({})", remarks.join(", ")));
+        text = format!("{text}  {remarks}");
+    }
+    text
+}
+
+/// Numbers of bytes in the form that people write, with the exact number behind it.
+fn show_value(field: &str, value: &str) -> String {
+    let Some(bytes) = value.parse::<u64>().ok().filter(|_| is_size(field)) else {
+        return value.to_owned();
+    };
+    match bytes {
+        0 if is_limit(field) => "none".to_owned(),
+        _ => format!("{} ({bytes})", size::human(bytes)),
+    }
+}
+
+fn is_size(field: &str) -> bool {
+    field.starts_with("zfs_arc_max")
+        || is_limit(field)
+        || matches!(kind(field), Some(Kind::Size | Kind::Block)) && bare(field) != "pbkdf2iters"
+}
+
+fn is_limit(field: &str) -> bool {
+    let principal = |family: &str| field.starts_with(family);
+    matches!(kind(field), Some(Kind::Limit))
+        || matches!(bare(field), "reservation" | "refreservation")
+        || ["userquota@", "groupquota@", "projectquota@"]
+            .into_iter()
+            .any(principal)
+}
+
+fn kind(field: &str) -> Option<Kind> {
+    let field = bare(field);
+    dataset_property(field)
+        .or_else(|| pool_property(field))
+        .map(|property| property.kind)
+}
+
+fn bare(field: &str) -> &str {
+    field.strip_prefix("root_properties.").unwrap_or(field)
+}
+
+fn refusal_block(refusal: &Refusal, style: Style) -> String {
+    let head = style.paint(RED, &format!("! {}", refusal.id));
+    format!(
+        "{head}  refused\n    {}\n    help: {}\n",
+        refusal.reason, refusal.help
+    )
+}
+
+fn note_block(note: &Note, style: Style) -> String {
+    let (word, color) = match note.severity {
+        Severity::Error => ("error", RED),
+        Severity::Warning => ("warning", YELLOW),
+        Severity::Note => ("note", DIM),
+    };
+    let id = note
+        .id
+        .as_ref()
+        .map(|id| format!(" {id}"))
+        .unwrap_or_default();
+    let head = style.paint(color, &format!("{word}[{}]", note.code));
+    let mut block = format!("{head}{id}\n    {}\n", note.message);
+    if let Some(help) = &note.help {
+        let _ = writeln!(block, "    help: {help}");
+    }
+    block
+}
