@@ -38,10 +38,10 @@ pub enum NameError {
     #[error("has an empty component between two slashes")]
     EmptyComponent,
     /// A component is `.` or `..`.
-    #[error("has a component \"{0}\"")]
+    #[error("has a component `{0}`")]
     DotComponent(String),
     /// `@` or `#`, which name snapshots and bookmarks.
-    #[error("contains \"{0}\", which names snapshots (@) and bookmarks (#)")]
+    #[error("contains `{0}`, which names snapshots (@) and bookmarks (#)")]
     Delimiter(char),
     /// A blank: legal in ZFS, refused by phoenix.
     #[error("contains a blank")]
@@ -56,7 +56,7 @@ pub enum NameError {
     #[error("contains a slash")]
     Slash,
     /// `zpool create` reads the name as the start of a vdev.
-    #[error("is reserved, because zpool reads \"{0}\" as a kind of vdev")]
+    #[error("is reserved, because zpool reads `{0}` as a kind of vdev")]
     Reserved(&'static str),
 }
 

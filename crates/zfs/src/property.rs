@@ -168,8 +168,8 @@ pub fn stored_pool_value(name: &str, value: &str) -> Result<String, PropertyErro
 }
 
 /// Whether two stored values of a dataset or pool property mean the same, although versions of
-/// ZFS print them differently: aliases (`posixacl` and `posix`), slashes in paths, features that
-/// are `enabled` and already `active`.
+/// ZFS print them differently: aliases (`posixacl` and `posix`), slashes in paths, an empty comment,
+/// features that are `enabled` and already `active`.
 ///
 /// `xattr=on` is taken for `sa`, as OpenZFS 2.3 and later mean and print it. OpenZFS 2.2 and
 /// older mean `dir` by it, which their output does not tell apart.
@@ -219,6 +219,9 @@ pub fn pool_property_names() -> impl Iterator<Item = &'static str> {
 fn canonical(name: &str, stored: &str) -> String {
     if name == "mountpoint" {
         return value::normalise_path(stored);
+    }
+    if name == "comment" && stored == "-" {
+        return String::new();
     }
     let spelling = DATASET
         .get(name)

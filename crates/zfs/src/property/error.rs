@@ -45,7 +45,7 @@ pub enum PropertyError {
         max: u64,
     },
     /// A limit of zero.
-    #[error("cannot be 0, because ZFS writes \"no limit\" as none")]
+    #[error("cannot be 0, because ZFS writes \"no limit\" as `none`")]
     UseNone,
     /// Anything else.
     #[error("{reason}")]
@@ -70,7 +70,7 @@ impl PropertyError {
         match self {
             Self::Unknown {
                 suggestion: Some(name),
-            } => format!("did you mean \"{name}\"?"),
+            } => format!("did you mean `{name}`?"),
             Self::Unknown { suggestion: None } => {
                 "see zfsprops(7) and zpoolprops(7); a property of your own has a colon in its \
                  name, such as site:owner"
@@ -79,21 +79,21 @@ impl PropertyError {
             Self::ReadOnly => "remove it: ZFS computes this property".to_owned(),
             Self::WrongType {
                 kind: DatasetType::Filesystem,
-            } => "remove it, or declare the dataset with \"type\": \"volume\"".to_owned(),
+            } => "remove it, or declare the dataset with `\"type\": \"volume\"`".to_owned(),
             Self::WrongType {
                 kind: DatasetType::Volume,
             } => "remove it: only file systems have this property".to_owned(),
             Self::NotAllowed {
                 suggestion: Some(word),
                 ..
-            } => format!("did you mean \"{word}\"?"),
+            } => format!("did you mean `{word}`?"),
             Self::NotAllowed { .. } => {
                 "use one of these words, spelt exactly: ZFS distinguishes upper and lower case"
                     .to_owned()
             }
             Self::Size(error) => error.help(),
             Self::NotPowerOfTwo { .. } => "use a power of two, such as 16K, 128K or 1M".to_owned(),
-            Self::UseNone => "write \"none\"".to_owned(),
+            Self::UseNone => "write `none`".to_owned(),
             Self::Invalid { help, .. } => help.clone(),
         }
     }

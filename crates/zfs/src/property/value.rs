@@ -150,7 +150,7 @@ fn text(name: &str, written: &str) -> Result<String, PropertyError> {
     match name {
         "mountpoint" => mountpoint(written),
         "keylocation" => keylocation(written),
-        "mlslabel" if written != "none" => Err(PropertyError::invalid(
+        "mlslabel" => Err(PropertyError::invalid(
             "is unsupported on Linux",
             "remove it",
         )),
@@ -166,7 +166,7 @@ fn text(name: &str, written: &str) -> Result<String, PropertyError> {
                 "remove it for the usual /etc/zfs/zpool.cache",
             ))
         }
-        "cachefile" | "comment" | "bootfs" if written.is_empty() => Ok("-".to_owned()),
+        "cachefile" | "bootfs" if written.is_empty() => Ok("-".to_owned()),
         _ => Ok(written.to_owned()),
     }
 }
@@ -178,7 +178,7 @@ fn mountpoint(written: &str) -> Result<String, PropertyError> {
     let reason = if !written.starts_with('/') {
         "must be an absolute path, none or legacy"
     } else if written.split('/').any(|part| matches!(part, "." | "..")) {
-        "must not have a component \".\" or \"..\""
+        "must not have a component `.` or `..`"
     } else if written
         .split('/')
         .any(|part| part.len() > MAX_COMPONENT_BYTES)
