@@ -8,6 +8,7 @@
     reason = "the lab drives QEMU, ssh and a build script on the developer's machine; no phoenix host is involved"
 )]
 
+pub mod conformance;
 pub mod guest;
 pub mod image;
 pub mod qmp;

@@ -1,0 +1,54 @@
+//! Runs that do not end: the power goes, a drive is pulled. The next run converges.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::host::{CONFIG, Host};
+
+#[test]
+fn after_a_power_cut_in_the_middle_the_next_run_converges() {
+    let host = Host::pristine();
+    // Different instants: in pool creation, among the datasets, among the exports.
+    for milliseconds in [1500, 4000, 7000] {
+        host.shell(&format!(
+            "nohup phoenix apply {CONFIG} --yes > /root/cut.log 2>&1 < /dev/null & exit 0"
+        ));
+        thread::sleep(Duration::from_millis(milliseconds));
+        host.guest.stop().unwrap();
+        host.guest.boot().unwrap();
+    }
+    host.apply_whole();
+    host.assert_converged();
+}
+
+#[test]
+fn a_drive_that_disappears_fails_its_own_branch_only() {
+    let host = Host::pristine();
+    host.apply_whole();
+    let edited = host
+        .config
+        .replacen("\"500G\"", "\"400G\"", 1)
+        .replacen("\"100G\"", "\"90G\"", 1);
+    host.write_config(&edited);
+    host.guest.unplug("PHX4TC03").unwrap();
+    host.shell("for i in $(seq 50); do [ -e /dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_PHX4TC03 ] || break; sleep 0.2; done");
+    // The pool notices at its next write; a real host would write sooner or later.
+    host.guest
+        .remote
+        .shell("timeout 20 sh -c 'echo x > /fastData/shared-iso/x; sync' ")
+        .unwrap();
+    let ended = host.apply();
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(
+        ended.code == 1 || ended.code == 6,
+        "exit {}: {said}",
+        ended.code
+    );
+    assert!(said.contains("fastData"), "{said}");
+    let quota = host.shell("zfs get -Hp -o value quota quickOS/shared-prod-data-sync");
+    assert_eq!(
+        quota.trim(),
+        "96636764160",
+        "the other pool goes on: {said}"
+    );
+}

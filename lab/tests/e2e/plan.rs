@@ -1,0 +1,145 @@
+//! The user's storage plan, applied whole, used, rebooted, and applied again.
+
+use crate::host::{ARC_MAX, Host};
+
+#[test]
+fn the_plan_is_applied_whole_and_the_second_run_changes_nothing() {
+    let host = Host::pristine();
+    host.apply_whole();
+    pools_and_datasets_are_as_asked(&host);
+    the_read_cache_is_limited(&host);
+    permissions_are_on_the_mounted_dataset(&host);
+    an_nfs_client_can_write(&host);
+    proxmox_knows_storages_and_mounts(&host);
+    host.assert_converged();
+}
+
+#[test]
+fn everything_comes_back_after_a_reboot() {
+    let host = Host::pristine();
+    host.apply_whole();
+    host.shell("echo kept > /quickOS/shared-prod-data/file && sync");
+    host.guest.reboot().unwrap();
+    assert_eq!(
+        host.shell("cat /quickOS/shared-prod-data/file").trim(),
+        "kept"
+    );
+    assert!(
+        host.shell("exportfs -s")
+            .contains("/quickOS/shared-prod-data ")
+    );
+    the_read_cache_is_limited(&host);
+    host.assert_converged();
+}
+
+fn pools_and_datasets_are_as_asked(host: &Host) {
+    let pools = host.shell("zpool list -Hp -o name,health,autotrim,ashift");
+    assert_eq!(pools, "fastData\tONLINE\ton\t12\nquickOS\tONLINE\ton\t12\n");
+    let status = host.shell("zpool status quickOS");
+    assert!(status.contains("mirror-0"), "{status}");
+    let rows = [
+        ("quickOS/vm-disks", "131072\tlz4\tstandard\t858993459200"),
+        ("quickOS/lxc-disks", "16384\tlz4\tstandard\t644245094400"),
+        (
+            "quickOS/shared-prod-data",
+            "131072\tlz4\tstandard\t429496729600",
+        ),
+        (
+            "quickOS/shared-prod-data-sync",
+            "16384\tlz4\talways\t107374182400",
+        ),
+        (
+            "fastData/shared-test-data",
+            "131072\tlz4\tstandard\t536870912000",
+        ),
+        (
+            "fastData/shared-backups",
+            "1048576\tzstd\tstandard\t2199023255552",
+        ),
+        (
+            "fastData/shared-iso",
+            "1048576\tlz4\tstandard\t107374182400",
+        ),
+        (
+            "fastData/shared-bulk-data",
+            "1048576\tlz4\tstandard\t1539316278886",
+        ),
+    ];
+    for (dataset, wanted) in rows {
+        let row = host.shell(&format!(
+            "zfs list -Hp -o recordsize,compression,sync,quota {dataset}"
+        ));
+        assert_eq!(row.trim_end(), wanted, "{dataset}");
+    }
+}
+
+fn the_read_cache_is_limited(host: &Host) {
+    let limit = host.shell("awk '$1 == \"c_max\" { print $3 }' /proc/spl/kstat/zfs/arcstats");
+    assert_eq!(limit.trim(), ARC_MAX);
+    let persistent = host.shell("cat /etc/modprobe.d/zfs.conf");
+    assert!(
+        persistent.contains(&format!("zfs_arc_max={ARC_MAX}")),
+        "{persistent}"
+    );
+}
+
+fn permissions_are_on_the_mounted_dataset(host: &Host) {
+    let seen = host.shell("stat -c '%u:%g %a' /quickOS/shared-prod-data");
+    let asked = host.shell(
+        "python3 - <<'P'\nimport json\nc = json.load(open('/root/phoenix_hypervisor_config.json'))\n\
+         d = [d for d in c['zfs']['datasets'] if d['name'] == 'shared-prod-data'][0]['permissions']\n\
+         print(f\"{d['owner']}:{d['group']} {d['mode'].lstrip('0')}\")\nP",
+    );
+    assert_eq!(seen, asked);
+    let mounted = host.shell("findmnt -n -o SOURCE /quickOS/shared-prod-data");
+    assert_eq!(mounted.trim(), "quickOS/shared-prod-data");
+}
+
+fn an_nfs_client_can_write(host: &Host) {
+    let exports = host.shell("exportfs -s");
+    assert!(
+        exports.contains("/quickOS/shared-prod-data-sync  10.0.2.0/24(sync,"),
+        "{exports}"
+    );
+    assert!(
+        exports.contains("/quickOS/shared-prod-data  10.0.2.0/24(async,"),
+        "{exports}"
+    );
+    host.shell(
+        "chmod o+w /quickOS/shared-prod-data && mkdir -p /mnt/client && \
+         mount -t nfs -o noatime 10.0.2.15:/quickOS/shared-prod-data /mnt/client && \
+         echo through-nfs > /mnt/client/hello && umount /mnt/client && chmod o-w /quickOS/shared-prod-data",
+    );
+    assert_eq!(
+        host.shell("cat /quickOS/shared-prod-data/hello").trim(),
+        "through-nfs"
+    );
+    host.shell("rm /quickOS/shared-prod-data/hello");
+    host.apply_whole();
+}
+
+fn proxmox_knows_storages_and_mounts(host: &Host) {
+    let storages = host.shell("cat /etc/pve/storage.cfg");
+    for header in [
+        "dir: local",
+        "zfspool: quickOS-vm-disks",
+        "zfspool: quickOS-lxc-disks",
+        "dir: fastData-shared-backups",
+        "dir: fastData-shared-iso",
+    ] {
+        assert!(storages.contains(header), "{header} in:\n{storages}");
+    }
+    assert_eq!(
+        storages.matches("is_mountpoint yes").count(),
+        2,
+        "{storages}"
+    );
+    for container in [101, 102] {
+        let conf = host.shell(&format!("cat /etc/pve/lxc/{container}.conf"));
+        assert_eq!(
+            conf.matches("mountoptions=discard;noatime").count(),
+            4,
+            "{conf}"
+        );
+    }
+}
