@@ -13,6 +13,7 @@ pub mod nfs;
 pub mod parse;
 pub mod pve;
 pub mod readonly;
+pub mod sim;
 pub mod store;
 pub mod system;
 pub mod transcript;
@@ -63,6 +64,30 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When the dataset is not mounted at the path or the change is refused.
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError>;
+}
+
+/// A borrowed host is a host, so that a guard such as [`readonly::ReadOnly`] can stand before one
+/// that its caller keeps.
+impl<H: Host + ?Sized> Host for &H {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        (**self).run(command)
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        (**self).read_file(path)
+    }
+
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        (**self).write_file(path, contents)
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        (**self).write_parameter(path, value)
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        (**self).set_permissions(change)
+    }
 }
 
 /// See [`Host::set_permissions`].

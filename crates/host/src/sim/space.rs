@@ -1,0 +1,171 @@
+//! Space accounting of simulated pools: used, available, and which limits can be set.
+//!
+//! Follows `dsl_dir.c` of OpenZFS 2.3 as far as quotas and reservations go. Snapshots, copies and
+//! compression do not exist here.
+
+use super::state::{Dataset, State};
+
+/// A `zfs create` of a file system takes this much on a mirror or single disk with 4 KiB sectors.
+pub(super) const FILESYSTEM_BYTES: u64 = 24_576;
+/// The same for a volume.
+pub(super) const VOLUME_BYTES: u64 = 12_288;
+
+/// Why a limit cannot be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoSpace {
+    /// A quota below what is used or reserved.
+    BelowUsed,
+    /// A reservation above what is left.
+    AboveAvailable,
+}
+
+impl NoSpace {
+    /// What `zfs set` says.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::BelowUsed => "size is less than current used or reserved space",
+            Self::AboveAvailable => "size is greater than available space",
+        }
+    }
+}
+
+impl State {
+    /// Bytes that a dataset and its descendants take, reservations included.
+    pub(super) fn used(&self, name: &str) -> u64 {
+        let Some(dataset) = self.datasets.get(name) else {
+            return 0;
+        };
+        dataset
+            .referenced
+            .saturating_add(unused_refreservation(dataset))
+            .saturating_add(self.used_by_children(name))
+    }
+
+    /// Bytes that the children of a dataset take from it.
+    pub(super) fn used_by_children(&self, name: &str) -> u64 {
+        let depth = name.matches('/').count() + 1;
+        self.descendants(name)
+            .iter()
+            .filter(|child| child.matches('/').count() == depth)
+            .map(|child| {
+                let reserved = self
+                    .datasets
+                    .get(child)
+                    .map_or(0, |c| number(c, "reservation"));
+                self.used(child).max(reserved)
+            })
+            .fold(0, u64::saturating_add)
+    }
+
+    /// What `zfs get available` shows.
+    pub(super) fn available(&self, name: &str) -> u64 {
+        let Some(dataset) = self.datasets.get(name) else {
+            return 0;
+        };
+        let left = self
+            .directory_available(name)
+            .saturating_add(unused_refreservation(dataset));
+        match number(dataset, "refquota") {
+            0 => left,
+            limit => left.min(limit.saturating_sub(dataset.referenced)),
+        }
+    }
+
+    /// Whether the kernel would take a new value of one of the four limits.
+    pub(super) fn check_limit(&self, name: &str, property: &str, new: u64) -> Result<(), NoSpace> {
+        let Some(dataset) = self.datasets.get(name) else {
+            return Ok(());
+        };
+        match property {
+            "quota" if new > 0 => {
+                let floor = self.used(name).max(number(dataset, "reservation"));
+                require(new >= floor, NoSpace::BelowUsed)
+            }
+            "refquota" if new > 0 => {
+                let floor = dataset.referenced.max(number(dataset, "refreservation"));
+                require(new >= floor, NoSpace::BelowUsed)
+            }
+            "reservation" => {
+                let used = self.used(name);
+                let before = used.max(number(dataset, "reservation"));
+                let more = used.max(new).saturating_sub(before);
+                let quota = number(dataset, "quota");
+                let left = match name.rsplit_once('/') {
+                    Some((parent, _)) => self.directory_available(parent),
+                    None => self.directory_available(name),
+                };
+                require(
+                    more <= left && (quota == 0 || new <= quota),
+                    NoSpace::AboveAvailable,
+                )
+            }
+            "refreservation" => {
+                let before = dataset.referenced.max(number(dataset, "refreservation"));
+                let more = dataset.referenced.max(new).saturating_sub(before);
+                let limit = number(dataset, "refquota");
+                require(
+                    more <= self.directory_available(name) && (limit == 0 || new <= limit),
+                    NoSpace::AboveAvailable,
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `dsl_dir_space_available`: the tightest quota on the way up, and the pool.
+    fn directory_available(&self, name: &str) -> u64 {
+        let Some(dataset) = self.datasets.get(name) else {
+            return 0;
+        };
+        let used = self.used(name);
+        let own = match number(dataset, "quota") {
+            0 => u64::MAX,
+            quota => quota.saturating_sub(used),
+        };
+        let above = match name.rsplit_once('/') {
+            Some((parent, _)) => {
+                let promised = number(dataset, "reservation").saturating_sub(used);
+                self.directory_available(parent).saturating_add(promised)
+            }
+            None => self
+                .pool_of(name)
+                .map_or(0, |pool| pool.usable.saturating_sub(used)),
+        };
+        own.min(above)
+    }
+}
+
+/// What a volume of this size reserves for itself unless it is sparse
+/// (`zvol_volsize_to_reservation`): its data and its indirect blocks, uncompressed, twice.
+/// Padding on RAID-Z is not counted.
+pub(super) fn volume_reservation(size: u64, block_size: u64) -> u64 {
+    const POINTERS_PER_BLOCK: u64 = 1024;
+    const INDIRECT_BLOCK: u64 = 131_072;
+    let mut level = size / block_size.max(1);
+    let mut indirect = 7;
+    while level > 1 {
+        level = level.div_ceil(POINTERS_PER_BLOCK);
+        indirect += level;
+    }
+    size.saturating_add(indirect * 2 * INDIRECT_BLOCK)
+}
+
+/// The part of a `refreservation` that data do not fill yet.
+pub(super) fn unused_refreservation(dataset: &Dataset) -> u64 {
+    number(dataset, "refreservation").saturating_sub(dataset.referenced)
+}
+
+fn number(dataset: &Dataset, property: &str) -> u64 {
+    dataset
+        .properties
+        .get(property)
+        .and_then(|setting| setting.value.parse().ok())
+        .unwrap_or(0)
+}
+
+fn require(holds: bool, otherwise: NoSpace) -> Result<(), NoSpace> {
+    match holds {
+        true => Ok(()),
+        false => Err(otherwise),
+    }
+}

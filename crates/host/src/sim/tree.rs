@@ -1,0 +1,120 @@
+//! Directories, files and mounts: which file system a path leads to, and what is there.
+//!
+//! A dataset keeps its own files, so that unmounting it uncovers the directory below it as on a
+//! real host.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::state::{Entry, EntryKind, State};
+
+/// Why a directory could not be made, in the words of `strerror`.
+pub(super) const NOT_A_DIRECTORY: &str = "Not a directory";
+
+/// The file system that holds a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// The root file system, with the absolute path.
+    Root(Utf8PathBuf),
+    /// A dataset, with the path relative to its root.
+    Dataset(String, Utf8PathBuf),
+    /// A kernel file system, which holds nothing here.
+    Virtual,
+}
+
+impl State {
+    /// What is at a path; links are not followed.
+    pub(super) fn entry(&self, path: &Utf8Path) -> Option<&Entry> {
+        match self.place(path) {
+            Place::Root(path) => self.files.get(&path),
+            Place::Dataset(name, path) => self.datasets.get(&name)?.files.get(&path),
+            Place::Virtual => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn entry_mut(&mut self, path: &Utf8Path) -> Option<&mut Entry> {
+        match self.place(path) {
+            Place::Root(path) => self.files.get_mut(&path),
+            Place::Dataset(name, path) => self.datasets.get_mut(&name)?.files.get_mut(&path),
+            Place::Virtual => None,
+        }
+    }
+
+    /// Puts something at a path whose parent exists.
+    pub(super) fn put(&mut self, path: &Utf8Path, entry: Entry) -> Result<(), &'static str> {
+        let parent = path.parent().unwrap_or(path);
+        match self.entry(parent).map(|parent| &parent.kind) {
+            Some(EntryKind::Directory) => {}
+            Some(_) => return Err(NOT_A_DIRECTORY),
+            None => return Err("No such file or directory"),
+        }
+        match self.place(path) {
+            Place::Root(path) => {
+                self.files.insert(path, entry);
+            }
+            Place::Dataset(name, path) => {
+                if let Some(dataset) = self.datasets.get_mut(&name) {
+                    dataset.files.insert(path, entry);
+                }
+            }
+            Place::Virtual => return Err("No such file or directory"),
+        }
+        Ok(())
+    }
+
+    /// Makes a directory and every missing one above it, as `mkdir -p` does.
+    pub(super) fn make_directories(&mut self, path: &Utf8Path) -> Result<(), &'static str> {
+        let mut above: Vec<&Utf8Path> = path.ancestors().collect();
+        above.reverse();
+        for directory in above {
+            match self.entry(directory).map(|entry| &entry.kind) {
+                Some(EntryKind::File(_)) => return Err(NOT_A_DIRECTORY),
+                Some(_) => {}
+                None => self.put(directory, Entry::directory())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is in a directory. A mount below it counts as something.
+    pub(super) fn is_empty(&self, path: &Utf8Path) -> bool {
+        let in_tree = match self.place(path) {
+            Place::Root(path) => has_children(self.files.keys(), &path),
+            Place::Dataset(name, path) => self
+                .datasets
+                .get(&name)
+                .is_some_and(|dataset| has_children(dataset.files.keys(), &path)),
+            Place::Virtual => true,
+        };
+        !in_tree
+    }
+
+    /// Whether a file system is mounted exactly here.
+    pub(super) fn is_mount_point(&self, path: &Utf8Path) -> bool {
+        self.mounts.iter().any(|mount| mount.target == path)
+    }
+
+    fn place(&self, path: &Utf8Path) -> Place {
+        // Mounts are listed oldest first, and each hides all older ones below its target: the
+        // youngest one that contains the path is the one that is seen.
+        let mount = self
+            .mounts
+            .iter()
+            .rfind(|mount| path.starts_with(&mount.target));
+        match mount {
+            Some(mount) if mount.fstype == "zfs" => {
+                let inside = path.strip_prefix(&mount.target).unwrap_or(path);
+                Place::Dataset(mount.source.clone(), inside.to_owned())
+            }
+            Some(mount) if mount.target != "/" && path != mount.target => Place::Virtual,
+            _ => Place::Root(path.to_owned()),
+        }
+    }
+}
+
+fn has_children<'a>(
+    mut paths: impl Iterator<Item = &'a Utf8PathBuf>,
+    directory: &Utf8Path,
+) -> bool {
+    paths.any(|path| path.as_path() != directory && path.parent() == Some(directory))
+}
