@@ -12,9 +12,13 @@ use sha2::{Digest, Sha256};
     reason = "serialising to memory fails only for maps whose keys are not text or numbers"
 )]
 pub(crate) fn sha256(value: &impl Serialize) -> String {
-    let text = serde_json::to_vec(value).expect("plain data can be written as JSON");
+    sha256_of(&serde_json::to_vec(value).expect("plain data can be written as JSON"))
+}
+
+/// SHA-256 over bytes, in lower-case hexadecimal.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
     let mut hex = String::new();
-    for byte in Sha256::digest(text) {
+    for byte in Sha256::digest(bytes) {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
     }

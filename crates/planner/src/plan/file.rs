@@ -3,7 +3,7 @@
 use schemars::schema_for;
 use serde::Deserialize;
 
-use super::{FORMAT, Plan};
+use super::{ConfigSource, FORMAT, Plan};
 use crate::canonical;
 
 /// A file that is not a plan which this phoenix can apply.
@@ -36,6 +36,16 @@ pub enum PlanFileError {
 #[derive(Deserialize)]
 struct AnyFormat {
     format: u64,
+}
+
+impl ConfigSource {
+    /// The source called `name` that holds `bytes`.
+    pub fn of(name: &str, bytes: &[u8]) -> Self {
+        Self {
+            name: name.to_owned(),
+            sha256: canonical::sha256_of(bytes),
+        }
+    }
 }
 
 impl Plan {
