@@ -59,7 +59,7 @@ fn only_looks(command: &Command) -> bool {
         Program::Udevadm => matches!(first, "settle" | "info"),
         Program::Systemctl => matches!(first, "show" | "is-active" | "is-enabled"),
         Program::Wipefs => first == "-J" && !has("-a") && !has("--all"),
-        Program::Find => !has("-delete") && !has("-exec") && !has("-execdir"),
+        Program::Find => !command.args.iter().any(|arg| acts(arg)),
         Program::Fwupdmgr => first == "get-updates",
         Program::Smartctl => !has("-s") && !has("-t"),
         Program::Nvme => {
@@ -70,4 +70,11 @@ fn only_looks(command: &Command) -> bool {
         }
         Program::Pvesm | Program::UpdateInitramfs => false,
     }
+}
+
+/// Whether an argument of `find` is one of its actions that do more than print to standard output.
+fn acts(arg: &str) -> bool {
+    ["-delete", "-exec", "-ok", "-fprint", "-fls"]
+        .iter()
+        .any(|action| arg.starts_with(action))
 }

@@ -10,9 +10,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::lsblk::{BlockDevice, lsblk, parse_lsblk};
 use super::{SWAPS_FILE, links, parse_links, parse_swaps, parse_wipefs, wipefs};
-use crate::Host;
 use crate::parse::ReadError;
 use crate::zpool::ImportedPools;
+use crate::{Host, HostError};
 
 /// One block device with everything known about it and what is on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -175,6 +175,7 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
     inventory.mark_pools(pools);
     inventory.raise();
     inventory.probe(host)?;
+    inventory.mark_silent(&pools.silent);
     Ok(inventory)
 }
 
@@ -213,17 +214,18 @@ impl Inventory {
                 self.mark(Utf8Path::new(&disk.path), Use::Pool(layout.name.clone()));
             }
         }
-        // Who belongs to a pool that does not answer is known from the labels only.
+    }
+
+    /// Who belongs to a pool that does not answer is known from the labels only.
+    fn mark_silent(&mut self, silent: &BTreeSet<String>) {
         for device in self.devices.values_mut() {
-            let member = |signature: &&Signature| signature.kind == "zfs_member";
-            let labels: Vec<_> = device
+            let labels = device
                 .signatures
                 .iter()
-                .filter(member)
-                .filter_map(|signature| signature.label.clone())
-                .filter(|label| pools.silent.contains(label))
-                .collect();
-            device.uses.extend(labels.into_iter().map(Use::Pool));
+                .filter(|signature| signature.kind == "zfs_member")
+                .filter_map(|signature| signature.label.as_ref());
+            let pools = labels.filter(|label| silent.contains(*label)).cloned();
+            device.uses.extend(pools.map(Use::Pool));
         }
     }
 
@@ -305,7 +307,11 @@ impl Inventory {
 
 /// What `wipefs` finds; `None` when it cannot read one of the devices.
 fn signatures(host: &dyn Host, paths: &[&str]) -> Result<Option<Vec<Signature>>, ReadError> {
-    let output = host.run(&wipefs(paths))?;
+    let output = match host.run(&wipefs(paths)) {
+        // A dying drive may not answer at all.
+        Err(HostError::TimedOut { .. }) => return Ok(None),
+        output => output?,
+    };
     if output.code != Some(0) {
         return Ok(None);
     }

@@ -93,3 +93,129 @@ fn is_root(mounts: &str, dataset: &str, path: &Utf8Path, device: u64) -> bool {
             && unescape_octal(source) == dataset
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    /// A directory that a made-up table of mounts says is a dataset.
+    struct Mounted {
+        _keep: tempfile::TempDir,
+        path: Utf8PathBuf,
+        line: String,
+    }
+
+    fn mounted() -> Mounted {
+        let keep = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::try_from(keep.path().to_owned()).unwrap();
+        let device = fs::metadata(&path).unwrap().dev();
+        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+        let line = format!(
+            "91 62 {major}:{minor} / {path} rw,relatime shared:129 - zfs tank/a\\040b rw,xattr\n"
+        );
+        Mounted {
+            _keep: keep,
+            path,
+            line,
+        }
+    }
+
+    fn to_mode(path: &Utf8Path, mode: u32) -> PermissionChange {
+        PermissionChange {
+            dataset: "tank/a b".to_owned(),
+            path: path.to_owned(),
+            uid: None,
+            gid: None,
+            mode: Some(mode),
+        }
+    }
+
+    fn mode(path: &Utf8Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & MODE_BITS
+    }
+
+    #[test]
+    fn mode_and_owner_change_on_the_mounted_directory() {
+        let mounted = mounted();
+        let owner = fs::metadata(&mounted.path).unwrap();
+        let wanted = PermissionChange {
+            uid: Some(owner.uid()),
+            gid: Some(owner.gid()),
+            ..to_mode(&mounted.path, 0o2770)
+        };
+        change(&mounted.line, &wanted).unwrap();
+        assert_eq!(mode(&mounted.path), 0o2770);
+    }
+
+    #[test]
+    fn every_other_mount_is_refused() {
+        let mounted = mounted();
+        let before = mode(&mounted.path);
+        let real = &mounted.line;
+        for (what, table) in [
+            ("no mount", String::new()),
+            ("another dataset", real.replace("tank/a\\040b", "tank/a")),
+            ("another file system", real.replace("- zfs", "- ext4")),
+            (
+                "another place",
+                real.replace(mounted.path.as_str(), "/else"),
+            ),
+            ("a part of the dataset", real.replace(" / ", " /sub ")),
+            // The directory below the mount, or a mount on top of it.
+            ("another device", real.replacen("91 62 ", "91 62 9", 1)),
+            ("half a line", real.split(" - ").next().unwrap().to_owned()),
+        ] {
+            assert_ne!(table, *real, "{what}");
+            let error = change(&table, &to_mode(&mounted.path, 0o777)).unwrap_err();
+            assert!(
+                matches!(error, HostError::NotMounted { .. }),
+                "{what}: {error}"
+            );
+        }
+        assert_eq!(mode(&mounted.path), before);
+    }
+
+    #[test]
+    fn a_link_to_the_directory_is_refused() {
+        let mounted = mounted();
+        let link = mounted.path.join("link");
+        std::os::unix::fs::symlink(&mounted.path, &link).unwrap();
+        let table = mounted.line.replace(mounted.path.as_str(), link.as_str());
+        let error = change(&table, &to_mode(&link, 0o777)).unwrap_err();
+        assert!(matches!(error, HostError::NotMounted { .. }), "{error}");
+    }
+
+    /// 4294967295 means "leave it" to the kernel: the change must not be reported as made.
+    #[test]
+    fn a_change_that_did_not_happen_is_an_error() {
+        let mounted = mounted();
+        let wanted = PermissionChange {
+            uid: Some(u32::MAX),
+            ..to_mode(&mounted.path, 0o755)
+        };
+        let error = change(&mounted.line, &wanted).unwrap_err();
+        assert!(
+            matches!(error, HostError::File { verb: "change", .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_real_table_of_mounts_is_read() {
+        let table = include_str!("../../tests/fixtures/proc-self-mountinfo.txt");
+        let line = table
+            .lines()
+            .find(|line| line.contains("/hstpool"))
+            .unwrap();
+        let number = line.split(' ').nth(2).unwrap();
+        let (major, minor) = number.split_once(':').unwrap();
+        let device = rustix::fs::makedev(major.parse().unwrap(), minor.parse().unwrap());
+        assert!(is_root(table, "hstpool", Utf8Path::new("/hstpool"), device));
+        assert!(!is_root(table, "hstpool", Utf8Path::new("/"), device));
+        assert!(!is_root(table, "other", Utf8Path::new("/hstpool"), device));
+    }
+}

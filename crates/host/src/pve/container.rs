@@ -116,11 +116,8 @@ pub fn parse_container(text: &str) -> Result<ContainerConf, ParseError> {
             pending = true;
             continue;
         }
-        // Raw lxc lines may use `=` as well.
-        let Some((key, value)) = trimmed.split_once([':', '=']) else {
-            return Err(ParseError::new(WHAT, line, "it is not key and value"));
-        };
-        let (key, value) = (key.trim(), value.trim());
+        let (key, value) = key_and_value(trimmed)
+            .ok_or_else(|| ParseError::new(WHAT, line, "it is not key and value"))?;
         match key {
             "lxc.idmap" | "lxc.id_map" if !pending => conf
                 .idmap
@@ -145,6 +142,18 @@ pub fn parse_container(text: &str) -> Result<ContainerConf, ParseError> {
         }
     }
     Ok(conf)
+}
+
+/// Splits a line as Proxmox does: raw `lxc.` lines may have `=` in place of the colon.
+fn key_and_value(line: &str) -> Option<(&str, &str)> {
+    let (key, value) = if line.starts_with("lxc.") {
+        line.split_once([':', '='])?
+    } else {
+        line.split_once(':')?
+    };
+    let key = key.trim_end();
+    let named = !key.is_empty() && !key.contains([' ', ',', '=']);
+    named.then_some((key, value.trim()))
 }
 
 fn id_map(text: &str) -> Option<IdMap> {

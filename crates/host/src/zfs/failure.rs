@@ -143,6 +143,7 @@ const ENDINGS: &[(&str, ZfsFailure)] = &[
 const PHRASES: &[(&str, ZfsFailure)] = &[
     ("': no such pool '", ZfsFailure::NotFound),
     (" is in use and contains a ", ZfsFailure::DeviceInUse),
+    (" is part of active pool '", ZfsFailure::DeviceInUse),
     (
         "one or more vdevs refer to the same device, or one of",
         ZfsFailure::DeviceInUse,

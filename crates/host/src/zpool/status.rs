@@ -2,7 +2,7 @@
 //!
 //! The text is the only form that every supported release has (JSON came with 2.3). Its table is
 //! indented by depth, two blanks a level: pool, vdev, disk. While a disk is being replaced there
-//! is one level more, whose disks both belong to the vdev.
+//! is one level more, and a lone disk has `replacing-0` in its place.
 
 use super::VdevClass;
 use crate::parse::ParseError;
@@ -43,6 +43,9 @@ pub struct DiskStatus {
     pub path: String,
     /// `ONLINE`, `OFFLINE`, `UNAVAIL`, `REMOVED`, `FAULTED` ...
     pub state: String,
+    /// Whether it stands in for the disk before it: a hot spare in use, or the new disk of a
+    /// replacement that is not finished. Without these the layout is the one that was made.
+    pub substitute: bool,
 }
 
 /// Reads the answer of [`status`](super::status()) for one pool.
@@ -99,25 +102,36 @@ fn table<'a>(
     }
     let mut class = VdevClass::Data;
     let mut vdevs: Vec<VdevStatus> = Vec::new();
+    // The depth of the `replacing-N` or `spare-N` that the next disks stand under, and whether
+    // the disk that is replaced has been seen.
+    let mut replacement: Option<(usize, bool)> = None;
     for line in lines {
         let row = Row::read(line)?;
-        match (row.depth, Member::read(&row)) {
-            (0, _) => class = section(row.name, line)?,
-            (_, Some(Member::DistributedSpare)) => {}
-            (1, Some(Member::Group(kind))) => vdevs.push(row.vdev(class, kind, Vec::new())),
-            (1, Some(Member::Disk(path))) => {
-                let disk = row.disk(path);
-                vdevs.push(row.vdev(class, "disk", vec![disk]));
+        replacement = replacement.filter(|(depth, _)| row.depth > *depth);
+        let unknown = |reason: &str| ParseError::new(WHAT, line, reason);
+        if row.depth == 0 {
+            class = section(row.name).ok_or_else(|| unknown("it is no class of vdevs"))?;
+            continue;
+        }
+        match Member::read(&row).ok_or_else(|| unknown("it is no disk and no kind of vdev"))? {
+            Member::DistributedSpare => {}
+            Member::Replacement => {
+                replacement = Some((row.depth, false));
+                if row.depth == 1 {
+                    vdevs.push(row.vdev(class, "disk"));
+                }
             }
-            (_, Some(Member::Disk(path))) => match vdevs.last_mut() {
-                Some(vdev) => vdev.disks.push(row.disk(path)),
-                None => return Err(ParseError::new(WHAT, line, "it belongs to no vdev")),
-            },
-            // `replacing-1` or `spare-1` below a vdev: only its disks matter.
-            (_, Some(Member::Group(_))) => {}
-            (_, None) => {
-                let reason = "it is neither a disk nor a kind of vdev that phoenix knows";
-                return Err(ParseError::new(WHAT, line, reason));
+            Member::Group(kind) if row.depth == 1 => vdevs.push(row.vdev(class, kind)),
+            Member::Group(_) => return Err(unknown("ZFS has no vdev inside a vdev")),
+            Member::Disk(path) => {
+                if row.depth == 1 {
+                    vdevs.push(row.vdev(class, "disk"));
+                }
+                let vdev = vdevs.last_mut();
+                let vdev = vdev.ok_or_else(|| unknown("it belongs to no vdev"))?;
+                let substitute = replacement.is_some_and(|(_, replaced)| replaced);
+                vdev.disks.push(row.disk(path, substitute));
+                replacement = replacement.map(|(depth, _)| (depth, true));
             }
         }
     }
@@ -125,18 +139,14 @@ fn table<'a>(
 }
 
 /// The heading that the vdevs below it belong to.
-fn section(word: &str, line: &str) -> Result<VdevClass, ParseError> {
+fn section(word: &str) -> Option<VdevClass> {
     match word {
-        "special" => Ok(VdevClass::Special),
-        "dedup" => Ok(VdevClass::Dedup),
-        "logs" => Ok(VdevClass::Log),
-        "cache" => Ok(VdevClass::Cache),
-        "spares" => Ok(VdevClass::Spare),
-        _ => Err(ParseError::new(
-            WHAT,
-            line,
-            "it is no class of vdevs that phoenix knows",
-        )),
+        "special" => Some(VdevClass::Special),
+        "dedup" => Some(VdevClass::Dedup),
+        "logs" => Some(VdevClass::Log),
+        "cache" => Some(VdevClass::Cache),
+        "spares" => Some(VdevClass::Spare),
+        _ => None,
     }
 }
 
@@ -172,20 +182,21 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn vdev(&self, class: VdevClass, kind: &str, disks: Vec<DiskStatus>) -> VdevStatus {
+    fn vdev(&self, class: VdevClass, kind: &str) -> VdevStatus {
         VdevStatus {
             name: self.name.to_owned(),
             class,
             kind: kind.to_owned(),
             state: self.state.to_owned(),
-            disks,
+            disks: Vec::new(),
         }
     }
 
-    fn disk(&self, path: &str) -> DiskStatus {
+    fn disk(&self, path: &str, substitute: bool) -> DiskStatus {
         DiskStatus {
             path: path.to_owned(),
             state: self.state.to_owned(),
+            substitute,
         }
     }
 }
@@ -199,6 +210,8 @@ fn word(text: &str) -> (&str, &str) {
 enum Member<'a> {
     /// A vdev with members of its own; its kind.
     Group(&'a str),
+    /// `replacing-1` or `spare-1`: a disk together with those that stand in for it.
+    Replacement,
     /// A disk; its path.
     Disk(&'a str),
     /// Spare space inside a draid vdev, `draid1-0-0`: no disk of its own.
@@ -218,20 +231,19 @@ impl<'a> Member<'a> {
         let (front, number) = name.rsplit_once('-')?;
         number.parse::<u32>().ok()?;
         match front {
-            "mirror" | "raidz1" | "raidz2" | "raidz3" | "replacing" | "spare" => {
-                Some(Self::Group(front))
-            }
-            _ => {
-                let (kind, geometry) = front
-                    .split_once(':')
-                    .map_or((front, None), |(k, g)| (k, Some(g)));
-                let draid = |kind: &str| matches!(kind, "draid1" | "draid2" | "draid3");
-                if draid(kind) && geometry.is_some() {
-                    return Some(Self::Group(kind));
-                }
-                let (kind, _) = front.split_once('-')?;
-                draid(kind).then_some(Self::DistributedSpare)
-            }
+            "mirror" | "raidz1" | "raidz2" | "raidz3" => return Some(Self::Group(front)),
+            "replacing" | "spare" => return Some(Self::Replacement),
+            _ => {}
+        }
+        // `draid1:2d:4c:1s-0` is a vdev, `draid1-0-0` a spare inside of one.
+        let (kind, is_vdev) = match front.split_once(':') {
+            Some((kind, _)) => (kind, true),
+            None => (front.split_once('-')?.0, false),
+        };
+        match (kind, is_vdev) {
+            ("draid1" | "draid2" | "draid3", true) => Some(Self::Group(kind)),
+            ("draid1" | "draid2" | "draid3", false) => Some(Self::DistributedSpare),
+            _ => None,
         }
     }
 }
