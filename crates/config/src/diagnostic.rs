@@ -56,8 +56,9 @@ pub enum Part {
     Key,
     /// The whole value.
     Value,
-    /// The first occurrence of this text inside a string value, or the whole value when the text
-    /// is not to be found there literally. Historic files pack several things into one string.
+    /// The first occurrence of this text inside a string value, or the element with this text of a
+    /// list of strings; the whole value when the text is not to be found there literally. Historic
+    /// files pack several things into one string.
     Within(String),
 }
 

@@ -18,6 +18,7 @@ mod load;
 pub mod model;
 mod normalize;
 pub mod pointer;
+pub mod report;
 pub mod schema;
 pub mod source;
 mod suggest;

@@ -23,6 +23,7 @@ use crate::model::{Config, NvmePolicy};
 use crate::pointer::Pointer;
 use context::Context;
 use place::Mountpoints;
+pub(crate) use share::is_client_option;
 
 /// The model of a file, as far as the file can be understood, and what is wrong or outdated in it.
 ///

@@ -95,16 +95,19 @@ impl SourceFile {
         }
     }
 
-    /// The first occurrence of `piece` inside the string `node`, or else the whole value.
+    /// The first occurrence of `piece` inside the string `node`, or the element `piece` of the
+    /// list of strings `node`, or else the whole value.
     fn within(&self, node: usize, piece: &str) -> Range<usize> {
         let whole = self.tree.value_span(node);
-        let found = self
-            .text
-            .get(whole.clone())
-            .filter(|text| text.starts_with('"') && !piece.is_empty())
-            .and_then(|text| text.find(piece));
-        match found {
-            Some(at) => whole.start + at..whole.start + at + piece.len(),
+        let text = self.text.get(whole.clone()).unwrap_or_default();
+        let element = format!("\"{piece}\"");
+        let wanted = match text.bytes().next() {
+            Some(b'"') => piece,
+            Some(b'[') => &element,
+            _ => return whole,
+        };
+        match text.find(wanted).filter(|_| !piece.is_empty()) {
+            Some(at) => whole.start + at..whole.start + at + wanted.len(),
             None => whole,
         }
     }

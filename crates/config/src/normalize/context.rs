@@ -48,6 +48,14 @@ impl Context {
         self.removed.contains(pointer)
     }
 
+    /// Whether the value at `pointer`, or anything in it, was wrong and has been reported.
+    pub(super) fn is_incomplete(&self, pointer: &Pointer) -> bool {
+        // "/a/" sorts before everything inside "/a".
+        let inside = pointer.key("");
+        let first = self.removed.range(&inside..).next();
+        self.is_removed(pointer) || first.is_some_and(|it| it.as_str().starts_with(inside.as_str()))
+    }
+
     /// Notes the use of a historic shape. One warning per shape shows all its uses and the modern
     /// form of the first, `modern`.
     pub(super) fn historic(&mut self, code: Code, place: Place, modern: impl FnOnce() -> String) {

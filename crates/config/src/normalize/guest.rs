@@ -24,6 +24,7 @@ pub(super) fn bind_mounts(
                 mount.dataset.as_deref(),
                 mount.host_path.as_deref(),
                 "host_path",
+                "the bind mount",
                 &at,
             );
             let container = container_id(context, &mount.container?, &at.key("container"));

@@ -38,13 +38,14 @@ impl<'a> Mountpoints<'a> {
     }
 
     /// The directory that `object` names by `dataset` or by the path in its member `path_key`.
-    /// Reports what is wrong with it.
+    /// Reports what is wrong with it; `what` is the word for the object.
     pub(super) fn directory(
         &self,
         context: &mut Context,
         dataset: Option<&str>,
         path: Option<&str>,
         path_key: &str,
+        what: &str,
         object: &Pointer,
     ) -> Option<Directory> {
         let dataset_at = object.key("dataset");
@@ -69,7 +70,7 @@ impl<'a> Mountpoints<'a> {
                     context.missing(
                         object,
                         "dataset",
-                        "what is shared",
+                        what,
                         &format!("add \"dataset\": \"POOL/NAME\", or \"{path_key}\" with a path"),
                     );
                 }

@@ -110,8 +110,7 @@ fn data_vdevs(context: &mut Context, pool: &mut file::Pool, name: &str, at: &Poi
         );
         return Vec::new();
     }
-    let disks = disks(pool.disks.take(), &disks_at);
-    if level.is_none() && !disks.is_empty() {
+    if let (None, Some(disks)) = (&level, &pool.disks) {
         let example = if disks.len() == 1 { "single" } else { "mirror" };
         context.missing(
             at,
@@ -120,8 +119,7 @@ fn data_vdevs(context: &mut Context, pool: &mut file::Pool, name: &str, at: &Poi
             &format!("add \"raid_level\": \"{example}\""),
         );
     }
-    let level = raid_level(context, level, &at.key("raid_level"), disks.len());
-    vdevs(level, disks, &disks_at)
+    group(context, level, pool.disks.take(), at, &disks_at)
 }
 
 fn vdev_items(context: &mut Context, list: List<VdevItem>, at: &Pointer) -> Vec<Vdev> {
@@ -134,39 +132,51 @@ fn vdev_items(context: &mut Context, list: List<VdevItem>, at: &Pointer) -> Vec<
 }
 
 fn vdev_group(context: &mut Context, vdev: file::Vdev, at: &Pointer) -> Vec<Vdev> {
-    let disks = disks(vdev.disks, &at.key("disks"));
-    let level = raid_level(context, vdev.raid_level, &at.key("raid_level"), disks.len());
-    vdevs(level, disks, at)
+    group(context, vdev.raid_level, vdev.disks, at, at)
 }
 
-/// The level that `text` names. What is missing or wrong has been reported, and is replaced by the
-/// level that fits the number of disks, so that later rules do not stumble over it as well.
-fn raid_level(
+/// The vdevs that `object` declares with `raid_level` and `disks`.
+///
+/// What is missing or wrong has been reported. So that later rules do not stumble over it as well,
+/// the level is then replaced by one that fits the disks that are left.
+fn group(
     context: &mut Context,
-    text: Option<String>,
-    at: &Pointer,
-    disks: usize,
-) -> RaidLevel {
-    let fitting = match disks {
+    level: Option<String>,
+    list: List<String>,
+    object: &Pointer,
+    origin: &Pointer,
+) -> Vec<Vdev> {
+    let disks_at = object.key("disks");
+    let disks = disks(list, &disks_at);
+    let fitting = match disks.len() {
         0 | 1 => RaidLevel::Single,
         2 => RaidLevel::Mirror,
         _ => RaidLevel::Raidz(1),
     };
-    let Some(text) = text else {
-        return fitting;
-    };
-    text.parse().unwrap_or_else(|error| {
-        let known = format!("allowed here: {}", RaidLevel::NAMES.join(", "));
-        context.push(
-            Finding::error(Code::SchemaInvalidValue, format!("{error}"))
-                .help(match suggest::nearest(&text, RaidLevel::NAMES) {
-                    Some(near) => format!("did you mean \"{near}\"? {known}"),
-                    None => known,
-                })
-                .at(at, "not a raid level"),
-        );
-        fitting
-    })
+    let level = level.and_then(|text| raid_level(context, &text, &object.key("raid_level")));
+    match (level, context.is_incomplete(&disks_at)) {
+        (_, true) if disks.is_empty() => Vec::new(),
+        (Some(level), false) => vdevs(level, disks, origin),
+        (_, _) => vdevs(fitting, disks, origin),
+    }
+}
+
+fn raid_level(context: &mut Context, text: &str, at: &Pointer) -> Option<RaidLevel> {
+    match text.parse() {
+        Ok(level) => Some(level),
+        Err(error) => {
+            let known = format!("allowed here: {}", RaidLevel::NAMES.join(", "));
+            context.push(
+                Finding::error(Code::SchemaInvalidValue, format!("{error}"))
+                    .help(match suggest::nearest(text, RaidLevel::NAMES) {
+                        Some(near) => format!("did you mean \"{near}\"? {known}"),
+                        None => known,
+                    })
+                    .at(at, "not a raid level"),
+            );
+            None
+        }
+    }
 }
 
 /// The vdevs of a group. An uneven `raid10` stays in one piece for `check` to complain about.

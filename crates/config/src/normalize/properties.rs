@@ -66,8 +66,8 @@ pub(super) fn set(
                 context.push(
                     Finding::error(Code::SchemaConflict, format!("`{name}` is set twice"))
                         .help("keep one of them")
-                        .at(at, "set again here")
-                        .at(&first.origin, "first set here"),
+                        .at(at, "set here")
+                        .at(&first.origin, "and here"),
                 );
             }
         }

@@ -66,8 +66,11 @@ pub(super) fn exports(
                 export.dataset.as_deref(),
                 export.path.as_deref(),
                 "path",
+                "the export",
                 &at,
             )?;
+            // Without clients the schema has complained; "open to the world" would be noise.
+            export.clients.as_ref()?;
             let clients = items(export.clients, &at.key("clients"));
             Some(Export {
                 path,

@@ -12,6 +12,9 @@ use crate::diagnostic::Finding;
 use crate::pointer::Pointer;
 use crate::suggest;
 
+/// How messages call a boolean.
+const BOOLEAN: &str = "true or false";
+
 /// The findings for one error: one, but for unknown keys, of which each has its own.
 pub(super) fn findings(schema: &Value, error: &ValidationError<'_>) -> Vec<Finding> {
     let pointer = Pointer::new(error.instance_path().as_str());
@@ -133,7 +136,7 @@ fn unknown_key(pointer: &Pointer, key: &str, allowed: &[&str]) -> Finding {
         Some(_) => format!(" in {}", name(pointer)),
         None => String::new(),
     };
-    let known = format!("the keys that belong here are {}", allowed.join(", "));
+    let known = format!("allowed here: {}", allowed.join(", "));
     Finding::error(
         Code::SchemaUnknownKey,
         format!("unknown key `{key}`{place}"),
@@ -160,40 +163,44 @@ fn missing_key(pointer: &Pointer, property: &Value, rule: &Rule<'_>) -> Finding 
 }
 
 fn wrong_type(pointer: &Pointer, instance: &Value, kind: &TypeKind, rule: &Rule<'_>) -> Finding {
-    let wanted: Vec<String> = match kind {
-        TypeKind::Single(one) => vec![one.to_string()],
-        TypeKind::Multiple(several) => several.iter().map(|one| one.to_string()).collect(),
+    let wanted = match kind {
+        TypeKind::Single(one) => type_in_words(&one.to_string()).to_owned(),
+        TypeKind::Multiple(several) => {
+            let mut words: Vec<_> = several
+                .iter()
+                .map(|one| type_in_words(&one.to_string()))
+                .collect();
+            words.sort_unstable_by_key(|word| (*word == BOOLEAN, std::cmp::Reverse(*word)));
+            words.join(" or ")
+        }
     };
-    let wanted: Vec<_> = wanted.iter().map(|word| type_in_words(word)).collect();
-    let wanted = wanted.join(" or ");
     let found = match instance {
         Value::Null => "null",
-        Value::Bool(_) => "true or false",
+        Value::Bool(_) => BOOLEAN,
+        Value::Number(number) if number.is_f64() => "a number with a fraction",
         Value::Number(_) => "a number",
         Value::String(_) => "text",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     };
-    let otherwise = match instance {
-        Value::Null => format!("write {wanted}, or leave the key out"),
-        Value::String(_) if wanted == "true or false" => {
-            "write true or false without quotes".to_owned()
-        }
+    let help = match instance {
+        Value::Null => format!("write {wanted}, or leave it out"),
+        Value::String(_) if wanted == BOOLEAN => "write true or false without quotes".to_owned(),
         Value::String(text) if wanted == "a list" => format!("put it into brackets: [\"{text}\"]"),
-        _ => format!("write {wanted}"),
+        _ => rule.help(&format!("write {wanted}")),
     };
     Finding::error(
         Code::SchemaWrongType,
         format!("{} must be {wanted}, not {found}", name(pointer)),
     )
-    .help(rule.help(&otherwise))
+    .help(help)
     .at(pointer, format!("this is {found}"))
 }
 
 fn type_in_words(name: &str) -> &'static str {
     match name {
         "array" => "a list",
-        "boolean" => "true or false",
+        "boolean" => BOOLEAN,
         "integer" => "a whole number",
         "number" => "a number",
         "object" => "an object",

@@ -6,7 +6,6 @@
 use std::ops::Range;
 
 use nojson::JsonParseError;
-use serde::de::IgnoredAny;
 
 use super::SourceFile;
 use super::tree::BuildError;
@@ -116,7 +115,7 @@ struct Words {
 
 /// serde_json's words for the first mistake in `text`, without its place.
 fn reference_message(text: &str) -> String {
-    let message = match serde_json::from_str::<IgnoredAny>(text) {
+    let message = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
     };
@@ -127,7 +126,7 @@ fn reference_message(text: &str) -> String {
 fn words(reference: &str, found: Option<char>) -> Words {
     let found_text = match found {
         None => "the end of the file".to_owned(),
-        Some(c) if c.is_control() || c == BYTE_ORDER_MARK => format!("the character {:?}", c),
+        Some(c) if c.is_control() || c == BYTE_ORDER_MARK => format!("the character {c:?}"),
         Some(c) => format!("`{c}`"),
     };
     let expected = |what: &str| format!("expected {what}, found {found_text}");

@@ -1,0 +1,107 @@
+//! Diagnostics in the forms that others take: miette for people, JSON for programs.
+//!
+//! Owns the translation only. Colours, width and where the text goes are the caller's decision,
+//! who passes a [`Report`] to a handler of miette.
+
+use std::fmt;
+
+use miette::{
+    LabeledSpan, MietteError, MietteSpanContents, Severity as MietteSeverity, SourceCode,
+    SourceSpan, SpanContents,
+};
+use serde_json::{Value, json};
+
+use crate::Loaded;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::SourceFile;
+
+/// One diagnostic with the file that it is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    diagnostic: &'a Diagnostic,
+    source: &'a SourceFile,
+}
+
+impl<'a> Report<'a> {
+    /// Pairs a diagnostic with its file.
+    pub fn new(diagnostic: &'a Diagnostic, source: &'a SourceFile) -> Self {
+        Self { diagnostic, source }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diagnostic.message)
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl miette::Diagnostic for Report<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        Some(Box::new(self.diagnostic.code))
+    }
+
+    fn severity(&self) -> Option<MietteSeverity> {
+        Some(match self.diagnostic.severity {
+            Severity::Error => MietteSeverity::Error,
+            Severity::Warning => MietteSeverity::Warning,
+            Severity::Note => MietteSeverity::Advice,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        Some(Box::new(&self.diagnostic.help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        (!self.diagnostic.labels.is_empty()).then_some(self.source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        if self.diagnostic.labels.is_empty() {
+            return None;
+        }
+        let labels = self.diagnostic.labels.iter().enumerate();
+        Some(Box::new(labels.map(|(index, label)| {
+            let span = SourceSpan::new(label.offset.into(), label.length);
+            let text = Some(label.message.clone());
+            if index == 0 {
+                LabeledSpan::new_primary_with_span(text, span)
+            } else {
+                LabeledSpan::new_with_span(text, span)
+            }
+        })))
+    }
+}
+
+impl SourceCode for SourceFile {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_lines_before: usize,
+        context_lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let contents = self
+            .text()
+            .read_span(span, context_lines_before, context_lines_after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name().to_owned(),
+            contents.data(),
+            *contents.span(),
+            contents.line(),
+            contents.column(),
+            contents.line_count(),
+        )))
+    }
+}
+
+/// Everything that is known about a file, as `phoenix validate --format json` prints it.
+pub fn to_json(loaded: &Loaded) -> Value {
+    json!({
+        "valid": loaded.is_valid(),
+        "error_count": loaded.error_count(),
+        "warning_count": loaded.warning_count(),
+        "diagnostics": loaded.diagnostics,
+    })
+}

@@ -1,0 +1,65 @@
+//! Diagnostics as people and programs see them.
+
+use miette::{GraphicalReportHandler, GraphicalTheme, NarratableReportHandler};
+use phoenix_config::report::{Report, to_json};
+use phoenix_config::{Loaded, load};
+
+fn graphical(loaded: &Loaded) -> String {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
+    let mut text = String::new();
+    for diagnostic in &loaded.diagnostics {
+        let report = Report::new(diagnostic, &loaded.source);
+        handler
+            .clone()
+            .with_width(100)
+            .render_report(&mut text, &report)
+            .unwrap();
+    }
+    text
+}
+
+fn narrated(loaded: &Loaded) -> String {
+    let mut text = String::new();
+    for diagnostic in &loaded.diagnostics {
+        let report = Report::new(diagnostic, &loaded.source);
+        let handler = NarratableReportHandler::new();
+        handler.render_report(&mut text, &report).unwrap();
+    }
+    text
+}
+
+const TEXT: &str = r#"{
+  "zfs": {
+    "pools": [{ "name": "tank", "raid_level": "raidz9", "disks": ["nvme-A", "nvme-B", "nvme-C"] }],
+    "arc_max": "30G",
+    "arc_max": "31G"
+  }
+}
+"#;
+
+#[test]
+fn a_problem_is_drawn_on_its_bytes() {
+    let loaded = load("host.json", TEXT.as_bytes());
+    insta::assert_snapshot!("graphical", graphical(&loaded));
+    insta::assert_snapshot!("narrated", narrated(&loaded));
+}
+
+#[test]
+fn the_end_of_a_file_can_be_shown() {
+    for text in ["", "{", "{\"a\": [1,\n", "\u{e9}\u{fffd}"] {
+        let loaded = load("cut.json", text.as_bytes());
+        assert!(
+            graphical(&loaded).contains("phoenix::syntax::json"),
+            "{text:?}"
+        );
+    }
+    let loaded = load("binary", b"{\"a\": \xff}");
+    assert!(graphical(&loaded).contains("not UTF-8 from here on"));
+}
+
+#[test]
+fn json_keeps_the_contract() {
+    let loaded = load("host.json", TEXT.as_bytes());
+    let json = serde_json::to_string_pretty(&to_json(&loaded)).unwrap();
+    insta::assert_snapshot!("contract", json);
+}
