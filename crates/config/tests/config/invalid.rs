@@ -70,7 +70,7 @@ fn all_mistakes_come_out_in_one_run_without_noise() {
             ),
             (
                 "phoenix::storage::impossible-content",
-                "/zfs/datasets/4/storage/content/0"
+                "/zfs/datasets/4/storage/content"
             ),
             ("phoenix::export::client-option", "/nfs/exports/0/options/2"),
             ("phoenix::mount::unknown-option", "/bind_mounts/0/options/0"),
