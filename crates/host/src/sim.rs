@@ -4,6 +4,10 @@
 //! where. It understands exactly the commands that phoenix runs; anything else is refused, never
 //! taken as success. Nothing here uses the parsers and builders of the sibling modules, because
 //! the simulator is what they are tested against.
+#![expect(
+    clippy::format_push_string,
+    reason = "answers are built line by line, and a simulator need not save an allocation"
+)]
 
 mod device;
 mod disk;

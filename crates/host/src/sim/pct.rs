@@ -268,6 +268,8 @@ impl Conf {
             }
             if snapshots {
                 conf.snapshots += &format!("{line}\n");
+            }
+            if snapshots || line.starts_with('[') {
                 continue;
             }
             let Some((key, value)) = line.split_once(':') else {

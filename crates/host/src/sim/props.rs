@@ -9,7 +9,7 @@ use phoenix_zfs::property::{
 };
 use phoenix_zfs::size::SizeError;
 
-use super::state::{Dataset, State};
+use super::state::{Class, Dataset, State};
 
 /// The order of `zfs get all` for file systems and volumes (OpenZFS 2.3.9).
 pub(super) const ALL: [&str; 78] = [
@@ -202,7 +202,8 @@ pub(super) fn shown(state: &State, name: &str, dataset: &Dataset, property: &str
         return Shown::computed("-");
     };
     let applies = match dataset.volume {
-        Some(_) => rule.volume,
+        // Volumes have had `special_small_blocks` only since OpenZFS 2.4.
+        Some(_) => rule.volume && property != "special_small_blocks",
         None => rule.filesystem,
     };
     if !applies {
@@ -220,7 +221,6 @@ pub(super) fn shown(state: &State, name: &str, dataset: &Dataset, property: &str
             }
             _ => Shown::default(rule.default),
         },
-        // A volume has `special_small_blocks` only since OpenZFS 2.4.
         _ if rule.inheritable => inherited(state, name, property)
             .map(as_printed(property))
             .unwrap_or_else(|| Shown::default(default(rule.name, rule.default))),
@@ -246,6 +246,19 @@ pub(super) fn check(property: &str, written: &str, kind: DatasetType) -> Result<
         return Err("'sharenfs' cannot be set to invalid options".to_owned());
     }
     stored_dataset_value(property, written, kind).map_err(|error| words(property, written, &error))
+}
+
+/// What libzfs says about a property that it takes all the same.
+pub(super) fn warning(state: &State, dataset: &str, property: &str) -> &'static str {
+    let has_special_vdev = state.pool_of(dataset).is_some_and(|pool| {
+        pool.vdevs
+            .iter()
+            .any(|vdev| matches!(vdev.class, Class::Special | Class::Dedup))
+    });
+    match property == "special_small_blocks" && !has_special_vdev {
+        true => "special_small_blocks: property requires a special device in the pool\n",
+        false => "",
+    }
 }
 
 /// The nearest value on the way up to the pool's root dataset.

@@ -191,23 +191,34 @@ pub(super) fn set(state: &mut State, args: &[String]) -> Output {
     let Some(dataset) = state.datasets.get(name) else {
         return Output::failure(1, format!("cannot open '{name}': dataset does not exist\n"));
     };
-    let refuse = |reason: &str| {
-        Output::failure(255, format!("cannot set property for '{name}': {reason}\n"))
-    };
+    let mut stderr = String::new();
     let mut checked = Vec::new();
+    let mut refusal = None;
     for (property, written) in &assignments {
+        stderr += props::warning(state, name, property);
         match settable(dataset, property, written) {
             Ok(value) => checked.push((property.clone(), value)),
-            Err(reason) => return refuse(&reason),
+            Err(reason) => {
+                refusal = Some(reason);
+                break;
+            }
         }
     }
     if state
         .pool_of(name)
         .is_some_and(|pool| pool.health == "SUSPENDED")
     {
-        return refuse("pool I/O is currently suspended");
+        refusal = refusal.or(Some("pool I/O is currently suspended".to_owned()));
     }
-    store(state, name, checked)
+    if let Some(reason) = refusal {
+        stderr += &format!("cannot set property for '{name}': {reason}\n");
+        return Output::failure(255, stderr);
+    }
+    let output = store(state, name, checked);
+    Output {
+        stderr: stderr + &output.stderr,
+        ..output
+    }
 }
 
 /// The stored value of something that may be set on an existing dataset.

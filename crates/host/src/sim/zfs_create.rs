@@ -33,12 +33,18 @@ pub(super) fn create(state: &mut State, args: &[String]) -> Output {
         Err(output) => return output,
     };
     let name = request.name.clone();
-    let refuse = |reason: &str| Output::failure(1, format!("cannot create '{name}': {reason}\n"));
+    let warnings: String = request
+        .assignments
+        .iter()
+        .map(|(property, _)| props::warning(state, &name, property))
+        .collect();
+    let refuse =
+        |reason: &str| Output::failure(1, format!("{warnings}cannot create '{name}': {reason}\n"));
     let dataset = match prepare(state, &request) {
         Ok(dataset) => dataset,
         Err(reason) => return refuse(&reason),
     };
-    let warning = small_blocks_warning(&dataset);
+    let warning = small_blocks_warning(&dataset) + &warnings;
     if let Err(reason) = insert(state, &request, dataset) {
         state.datasets.remove(&name);
         return refuse(&reason);
@@ -47,7 +53,7 @@ pub(super) fn create(state: &mut State, args: &[String]) -> Output {
     match mounts.then(|| mount::mount(state, &name)) {
         Some(Err(text)) => Output::failure(
             1,
-            format!("{text}filesystem successfully created, but not mounted\n"),
+            format!("{warning}{text}filesystem successfully created, but not mounted\n"),
         ),
         _ => Output {
             stderr: warning,
@@ -269,10 +275,8 @@ fn check_encryption(
 ) -> Result<(), String> {
     let value = |name: &str| properties.get(name).map(|setting| setting.value.clone());
     let asked = value("encryption");
-    let parent_encrypted = match props::value(state, parent, "encryption").as_str() {
-        "" | "off" => false,
-        _ => true,
-    };
+    let inherited = props::value(state, parent, "encryption");
+    let parent_encrypted = !matches!(inherited.as_str(), "" | "off");
     let encrypted = match asked.as_deref() {
         None => parent_encrypted,
         Some("off") => false,

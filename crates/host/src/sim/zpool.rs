@@ -2,6 +2,8 @@
 //!
 //! Texts and exit codes are those of OpenZFS 2.3.9.
 
+use std::collections::BTreeSet;
+
 use phoenix_zfs::property::{PropertyError, is_user_property, pool_property, stored_pool_value};
 
 use crate::command::Output;
@@ -117,13 +119,18 @@ pub(super) fn list(state: &State, args: &[String]) -> Output {
         return Output::success(rows.collect::<String>());
     }
     let mut output = Output::success("");
-    for name in names {
-        match state.pools.get(*name) {
+    for name in sorted(names) {
+        match state.pools.get(name) {
             Some(pool) => output.stdout += &row(name, pool),
             None => output.stderr += &format!("cannot open '{name}': no such pool\n"),
         }
     }
     output
+}
+
+/// zpool collects the pools that it was asked for in a tree by name.
+fn sorted<'a>(names: &[&'a str]) -> BTreeSet<&'a str> {
+    names.iter().copied().collect()
 }
 
 /// `zpool status -P [-t] POOL`
@@ -323,8 +330,8 @@ pub(super) fn get(state: &State, args: &[String]) -> Output {
         }
     }
     let mut stdout = String::new();
-    for name in names {
-        let Some(pool) = state.pools.get(*name) else {
+    for name in sorted(names) {
+        let Some(pool) = state.pools.get(name) else {
             continue;
         };
         for property in properties.split(',') {

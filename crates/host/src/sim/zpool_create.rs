@@ -81,6 +81,14 @@ fn parse(args: &[String]) -> Result<Request, Output> {
         let text = format!("property '{name}' is not a valid pool or vdev property\n");
         return Err(Output::failure(1, text));
     }
+    let root_properties = parse_assignments(&root)?;
+    if let Some((name, _)) = root_properties
+        .iter()
+        .find(|(name, _)| !props::exists(name))
+    {
+        let text = format!("property '{name}' is not a valid filesystem property\n");
+        return Err(Output::failure(1, text));
+    }
     let mut rest = rest.into_iter();
     let Some(name) = rest.next() else {
         return Err(usage("missing pool name argument", USAGE));
@@ -92,7 +100,7 @@ fn parse(args: &[String]) -> Result<Request, Output> {
     Ok(Request {
         force,
         pool_properties,
-        root_properties: parse_assignments(&root)?,
+        root_properties,
         name,
         vdevs,
     })
