@@ -107,7 +107,8 @@ fn check_step(step: &Step, problems: &mut Vec<String>) {
     if *id != subject(id, &step.operation) {
         problems.push(format!("{id} carries an operation on another object"));
     }
-    if step.changes.is_empty() || is_empty(&step.operation) {
+    let says_nothing = step.changes.is_empty() && step.action == Action::Update;
+    if says_nothing || is_empty(&step.operation) {
         problems.push(format!("{id} changes nothing"));
     }
     if step.class != step.operation.class(step.action) {

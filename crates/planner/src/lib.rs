@@ -8,6 +8,7 @@ mod check;
 mod diff;
 mod object;
 
+pub mod export;
 pub mod graph;
 pub mod observed;
 pub mod plan;

@@ -1,17 +1,15 @@
 //! NFS exports: phoenix's own exports file and what the server really exports must both say what
 //! the file says.
 
-mod options;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
-use phoenix_config::model::{Client, Export};
+use phoenix_config::model::Export;
 
-use self::options::{export_options, meaning};
 use super::facts::Facts;
 use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
+use crate::export::{is_active, meaning, split};
 use crate::observed::ObservedExports;
 use crate::plan::{Action, Change, Note, Operation, SetExport};
 
@@ -114,19 +112,16 @@ fn check_directory(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Res
 fn changes(export: &Export, options: &str, live: &ObservedExports) -> Vec<Change> {
     let path = export.path.as_str();
     let lines = live.file.get(path).map(Vec::as_slice).unwrap_or_default();
-    let in_file: BTreeMap<&str, &str> = lines.iter().filter_map(|line| split(line)).collect();
+    let mut in_file: BTreeMap<&str, &str> = lines.iter().filter_map(|line| split(line)).collect();
     let active = live.active.get(path);
     let wanted = meaning(options.split(','));
     let mut changes = Vec::new();
     for client in &export.clients {
-        let has = in_file.get(client.text.as_str()).copied();
-        let written = has.is_some_and(|has| meaning(has.split(',')) == wanted);
-        let exported = active
-            .and_then(|active| active_options(active, client))
-            .is_some_and(|has| meaning(has.iter().map(String::as_str)) == wanted);
-        if !written {
+        let has = in_file.remove(client.text.as_str());
+        let line = format!("{}({options})", client.text);
+        if has.is_none_or(|has| meaning(has.split(',')) != wanted) {
             changes.push(changed_field(&client.text, has.map(str::to_owned), options));
-        } else if !exported {
+        } else if !active.is_some_and(|active| is_active(&line, active)) {
             changes.push(changed_field(
                 &client.text,
                 Some("not active".to_owned()),
@@ -134,32 +129,55 @@ fn changes(export: &Export, options: &str, live: &ObservedExports) -> Vec<Change
             ));
         }
     }
-    let declared: BTreeSet<_> = export
-        .clients
-        .iter()
-        .map(|client| client.text.as_str())
-        .collect();
-    let gone = in_file
-        .into_iter()
-        .filter(|(client, _)| !declared.contains(client));
+    let gone = in_file.into_iter();
     changes.extend(gone.map(|(client, has)| changed_field(client, Some(has.to_owned()), "none")));
     changes
 }
 
-/// `CLIENT(OPTIONS)`.
-fn split(line: &str) -> Option<(&str, &str)> {
-    line.strip_suffix(')')?.rsplit_once('(')
+/// The options that phoenix writes, comma-separated: what decides about safety first and in the
+/// open, then the rest as the file orders it.
+///
+/// `root` is the mountpoint of the dataset that the path lies in. The `mountpoint` option makes
+/// the server export nothing, rather than the empty directory below, while it is not mounted.
+fn export_options(export: &Export, root: Option<&str>) -> String {
+    let has = |name: &str| export.has_option(name);
+    let mut options: Vec<String> = vec![
+        if has("rw") { "rw" } else { "ro" }.to_owned(),
+        if has("async") { "async" } else { "sync" }.to_owned(),
+        if has("subtree_check") {
+            "subtree_check"
+        } else {
+            "no_subtree_check"
+        }
+        .to_owned(),
+    ];
+    let stated = export
+        .options
+        .iter()
+        .any(|option| is_mountpoint(&option.text));
+    match root {
+        Some(root) if !stated && root == export.path => options.push("mountpoint".to_owned()),
+        Some(root) if !stated => options.push(format!("mountpoint={root}")),
+        _ => {}
+    }
+    for option in &export.options {
+        if !options.contains(&option.text) && !is_switch(&option.text) {
+            options.push(option.text.clone());
+        }
+    }
+    options.join(",")
 }
 
-/// What the server exports to the client. It completes a plain host name with its domain
-/// (nfs-utils `client_lookup`).
-fn active_options<'a>(
-    active: &'a BTreeMap<String, BTreeSet<String>>,
-    client: &Client,
-) -> Option<&'a BTreeSet<String>> {
-    active.get(&client.text).or_else(|| {
-        let prefix = format!("{}.", client.text);
-        let mut completed = active.iter().filter(|(name, _)| name.starts_with(&prefix));
-        completed.next().map(|(_, options)| options)
-    })
+/// The words that [`export_options`] says in any case.
+fn is_switch(option: &str) -> bool {
+    matches!(
+        option,
+        "rw" | "ro" | "sync" | "async" | "subtree_check" | "no_subtree_check"
+    )
+}
+
+fn is_mountpoint(option: &str) -> bool {
+    matches!(option, "mountpoint" | "mp")
+        || option.starts_with("mountpoint=")
+        || option.starts_with("mp=")
 }

@@ -46,16 +46,14 @@ pub fn unknown_addresses(
         .collect()
 }
 
-/// The most similar address, if at least two thirds of it agree.
+/// The most similar address, the case of letters apart, if at least two thirds of it agree.
 fn nearest<'a>(address: &Address, known: impl Iterator<Item = &'a Address>) -> Option<Address> {
-    let text = address.to_string();
+    let text = address.to_string().to_lowercase();
+    let similarity = |known: &Address| {
+        strsim::normalized_damerau_levenshtein(&text, &known.to_string().to_lowercase())
+    };
     known
-        .map(|known| {
-            (
-                strsim::normalized_damerau_levenshtein(&text, &known.to_string()),
-                known,
-            )
-        })
+        .map(|known| (similarity(known), known))
         .filter(|(similarity, _)| *similarity >= 2.0 / 3.0)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known.clone())

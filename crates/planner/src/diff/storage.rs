@@ -27,10 +27,9 @@ pub(super) fn diff(
     match storages.get(&storage.id) {
         None => {
             let options = wanted.options();
-            let changes = options
-                .iter()
-                .map(|(name, value)| new_field(name, value))
-                .collect();
+            let kind = new_field("type", storage.kind.as_str());
+            let fields = options.iter().map(|(name, value)| new_field(name, value));
+            let changes = std::iter::once(kind).chain(fields).collect();
             let operation = AddStorage {
                 storage: storage.id.clone(),
                 kind: storage.kind.as_str().to_owned(),

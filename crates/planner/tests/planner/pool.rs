@@ -1,0 +1,407 @@
+//! Pools: making them, comparing them, and everything that speaks against touching a disk.
+
+use phoenix_planner::observed::{ObservedDirectory, ObservedProperty, Obstacle};
+use phoenix_planner::plan::{Class, Operation};
+use phoenix_planner::{Grants, PlanOptions};
+use serde_json::json;
+
+use crate::setup::{
+    Case, as_it_is, disk, file, file_with, fresh, lines, planned, planned_with, run, run_fresh,
+    set, settled,
+};
+
+fn signature(what: &str) -> Obstacle {
+    Obstacle::Signature {
+        what: what.to_owned(),
+    }
+}
+
+const CREATE: &str = "create pool:tank: data mirror /dev/disk/by-id/nvme-A /dev/disk/by-id/nvme-B; \
+                      ashift 12; autotrim on; root_properties.atime off; \
+                      root_properties.compression lz4";
+
+#[test]
+fn a_missing_pool_is_made_of_free_disks_only() {
+    run_fresh(
+        "pool:",
+        &[
+            Case {
+                name: "blank disks",
+                file: &[],
+                host: as_it_is,
+                plan: &[CREATE],
+            },
+            Case {
+                name: "disk is not there",
+                file: &[],
+                host: |host| drop(host.disks.remove("/dev/disk/by-id/nvme-B")),
+                plan: &["refuse pool:tank: there is no disk /dev/disk/by-id/nvme-B"],
+            },
+            Case {
+                name: "partition",
+                file: &[],
+                host: |host| {
+                    disk(host, "B").obstacles = vec![Obstacle::NotADisk {
+                        kind: "part".into(),
+                    }]
+                },
+                plan: &["refuse pool:tank: /dev/disk/by-id/nvme-B is not a whole disk but a part"],
+            },
+            Case {
+                name: "mounted disk",
+                file: &[],
+                host: |host| {
+                    disk(host, "A").obstacles = vec![Obstacle::InUse {
+                        by: "mounted at /".into(),
+                    }]
+                },
+                plan: &["refuse pool:tank: /dev/disk/by-id/nvme-A is in use: mounted at /"],
+            },
+            Case {
+                name: "signature without a grant",
+                file: &[],
+                host: |host| disk(host, "A").obstacles = vec![signature("ext4"), signature("gpt")],
+                plan: &[
+                    "refuse pool:tank: /dev/disk/by-id/nvme-A is not empty: it carries ext4, gpt",
+                ],
+            },
+            Case {
+                name: "exported pool of this name",
+                file: &[],
+                host: |host| disk(host, "A").obstacles = vec![signature("zfs_member \"tank\"")],
+                plan: &[
+                    "refuse pool:tank: /dev/disk/by-id/nvme-A already belongs to a pool called tank \
+                     that is not imported",
+                ],
+            },
+            Case {
+                name: "two paths, one disk",
+                file: &[],
+                host: |host| disk(host, "B").kernel_name = "nvme0n1".into(),
+                plan: &[
+                    "refuse pool:tank: /dev/disk/by-id/nvme-A and /dev/disk/by-id/nvme-B lead to \
+                     one and the same disk",
+                ],
+            },
+            Case {
+                name: "mirror of unequal disks",
+                file: &[("/zfs/pools/0/disks/1", "\"/dev/disk/by-id/nvme-C\"")],
+                host: as_it_is,
+                plan: &["refuse pool:tank: the disks of one mirror differ in size: \
+                     /dev/disk/by-id/nvme-A (2.00 TB (1.82 TiB)) and /dev/disk/by-id/nvme-C (4.00 \
+                     TB (3.64 TiB))"],
+            },
+            Case {
+                name: "mirror of disks that differ by 16 MiB",
+                file: &[],
+                host: |host| disk(host, "B").size += 16 << 20,
+                plan: &[CREATE],
+            },
+            Case {
+                name: "mirror of disks that differ by a byte more",
+                file: &[],
+                host: |host| disk(host, "B").size += (16 << 20) + 1,
+                plan: &["refuse pool:tank: the disks of one mirror differ in size: \
+                     /dev/disk/by-id/nvme-A (2.00 TB (1.82 TiB)) and /dev/disk/by-id/nvme-B (2.00 \
+                     TB (1.82 TiB))"],
+            },
+            Case {
+                name: "files where the pool would be mounted",
+                file: &[],
+                host: |host| {
+                    drop(
+                        host.directories
+                            .insert("/tank".into(), ObservedDirectory::default()),
+                    )
+                },
+                plan: &[
+                    "refuse pool:tank: the directory /tank is not empty: ZFS would mount over it \
+                     and hide what is in it",
+                ],
+            },
+        ],
+    );
+}
+
+#[test]
+fn a_refused_pool_holds_up_what_stands_on_it_and_nothing_else() {
+    let mut host = fresh();
+    disk(&mut host, "A").obstacles = vec![signature("ext4")];
+    let plan = planned(
+        &file_with(&[(
+            "/zfs/pools/1",
+            json!({"name": "fast", "raid_level": "single", "disks": ["/dev/disk/by-id/nvme-C"]}),
+        )]),
+        &host,
+    );
+    let ids: Vec<_> = plan.steps.iter().map(|step| step.id.to_string()).collect();
+    assert_eq!(ids, ["host:arc", "pool:fast"]);
+    assert_eq!(
+        lines(&plan)[2..],
+        [
+            "refuse pool:tank: /dev/disk/by-id/nvme-A is not empty: it carries ext4",
+            "hold dataset:tank/data for pool:tank",
+            "hold dataset:tank/vm for pool:tank",
+            "hold permissions:tank/data for pool:tank",
+            "hold storage:tank-data for pool:tank",
+            "hold storage:tank-vm for pool:tank",
+            "hold export:/tank/data for pool:tank",
+            "hold mount:101:/data for pool:tank",
+        ]
+    );
+}
+
+/// Which grant lets a disk with which obstacle be erased.
+#[test]
+fn only_a_grant_by_name_erases_a_disk() {
+    let path = "/dev/disk/by-id/nvme-A";
+    let label = "zfs_member \"tank\"";
+    let in_use = Obstacle::InUse {
+        by: "swap".to_owned(),
+    };
+    for (grant, named, obstacle, wiped) in [
+        (path, false, signature("ext4"), true),
+        ("nvme-A", false, signature("ext4"), true),
+        ("SN-nvme0n1", false, signature("ext4"), true),
+        ("", true, signature("ext4"), true),
+        ("nvme-B", false, signature("ext4"), false),
+        ("nvme0n1", false, signature("ext4"), false),
+        ("", false, signature("ext4"), false),
+        ("nvme-A", false, signature(label), true),
+        ("", true, signature(label), false),
+        ("nvme-A", true, in_use, false),
+    ] {
+        let mut host = fresh();
+        disk(&mut host, "A").obstacles = vec![obstacle.clone()];
+        let grants = Grants {
+            wipe: [grant.to_owned()].into(),
+            wipe_named: named,
+        };
+        let options = PlanOptions {
+            grants,
+            ..PlanOptions::default()
+        };
+        let plan = planned_with(&file(), &host, &options);
+        let row = format!("{grant} {named} {obstacle:?}");
+        let Some(step) = plan
+            .steps
+            .iter()
+            .find(|step| step.id.to_string() == "pool:tank")
+        else {
+            assert!(!wiped, "{row}");
+            continue;
+        };
+        assert!(wiped, "{row}");
+        assert_eq!(step.class, Class::Destructive, "{row}");
+        let Operation::CreatePool(create) = &step.operation else {
+            panic!("{row}")
+        };
+        let erased: Vec<_> = create
+            .wiped_disks()
+            .map(|disk| disk.path.as_str())
+            .collect();
+        assert_eq!(erased, [path], "{row}");
+        let shown = step
+            .changes
+            .iter()
+            .find(|change| change.field == format!("wipe {path}"));
+        assert!(shown.is_some_and(|change| change.before.is_some()), "{row}");
+    }
+}
+
+#[test]
+fn an_imported_pool_keeps_its_disks_and_gets_its_properties() {
+    run(&[
+        Case {
+            name: "as declared",
+            file: &[],
+            host: as_it_is,
+            plan: &[],
+        },
+        Case {
+            name: "autotrim off",
+            file: &[],
+            host: |host| {
+                let pool = host.pools.get_mut("tank").unwrap();
+                pool.properties.get_mut("autotrim").unwrap().value = "off".to_owned();
+            },
+            plan: &["update pool:tank: autotrim off -> on"],
+        },
+        Case {
+            name: "equal values, whatever their source",
+            file: &[(
+                "/zfs/pools/0/root_properties",
+                r#"{"compression": "lz4", "quota": "none"}"#,
+            )],
+            host: |host| {
+                set(host, "tank", "compression", "lz4", "received");
+                set(host, "tank", "quota", "0", "default");
+            },
+            plan: &[],
+        },
+        Case {
+            name: "default of a new pool differs",
+            file: &[],
+            host: |host| set(host, "tank", "compression", "zstd", "local"),
+            plan: &["note pool:tank: phoenix::pool::root-default"],
+        },
+        Case {
+            name: "stated root property differs",
+            file: &[("/zfs/pools/0/root_properties", r#"{"compression": "lz4"}"#)],
+            host: |host| set(host, "tank", "compression", "zstd", "local"),
+            plan: &["update pool:tank: root_properties.compression zstd -> lz4"],
+        },
+        Case {
+            name: "root property that is fixed",
+            file: &[(
+                "/zfs/pools/0/root_properties",
+                r#"{"casesensitivity": "mixed"}"#,
+            )],
+            host: |host| set(host, "tank", "casesensitivity", "sensitive", "-"),
+            plan: &[
+                "refuse pool:tank: casesensitivity of pool tank's root dataset is sensitive, \
+                     and ZFS sets it only when the pool is made",
+            ],
+        },
+        Case {
+            name: "stated ashift differs",
+            file: &[("/zfs/pools/0/ashift", "13")],
+            host: as_it_is,
+            plan: &["note pool:tank: phoenix::pool::ashift"],
+        },
+        Case {
+            name: "feature cannot be disabled",
+            file: &[(
+                "/zfs/pools/0/properties",
+                r#"{"feature@blake3": "disabled"}"#,
+            )],
+            host: |host| {
+                let live = ObservedProperty {
+                    value: "active".into(),
+                    source: "local".into(),
+                };
+                let pool = host.pools.get_mut("tank").unwrap();
+                pool.properties.insert("feature@blake3".into(), live);
+            },
+            plan: &[
+                "refuse pool:tank: feature@blake3 of pool tank is enabled, and no feature can \
+                     be disabled again",
+            ],
+        },
+        Case {
+            name: "degraded, a dead disk still listed by its path",
+            file: &[],
+            host: |host| {
+                host.disks.remove("/dev/disk/by-id/nvme-B");
+                let pool = host.pools.get_mut("tank").unwrap();
+                pool.health = "DEGRADED".to_owned();
+                pool.vdevs[0].disks = [
+                    "nvme0n1".to_owned(),
+                    "/dev/disk/by-id/nvme-B-part1".to_owned(),
+                ]
+                .into();
+            },
+            plan: &["note pool:tank: phoenix::pool::degraded"],
+        },
+        Case {
+            name: "faulted",
+            file: &[],
+            host: |host| host.pools.get_mut("tank").unwrap().health = "FAULTED".to_owned(),
+            plan: &["refuse pool:tank: pool tank is FAULTED and cannot be changed"],
+        },
+        Case {
+            name: "disk of the file is not there and no member",
+            file: &[],
+            host: |host| drop(host.disks.remove("/dev/disk/by-id/nvme-B")),
+            plan: &[
+                "refuse pool:tank: the file gives pool tank the disk /dev/disk/by-id/nvme-B, \
+                     which is not there",
+            ],
+        },
+    ]);
+}
+
+/// A suspended pool is asked nothing, so everything on it looks as if it were missing.
+#[test]
+fn a_suspended_pool_holds_up_its_datasets() {
+    let mut host = settled(&file());
+    host.pools.get_mut("tank").unwrap().health = "SUSPENDED".to_owned();
+    host.datasets.clear();
+    let plan = planned(&file(), &host);
+    assert_eq!(plan.steps, []);
+    assert!(
+        plan.refusals
+            .iter()
+            .all(|refusal| refusal.id.to_string() == "pool:tank" || refusal.because_of.len() == 1)
+    );
+}
+
+/// What the file says about the disks, and the command that the help names.
+#[test]
+fn another_topology_is_refused_with_the_command_that_a_person_may_run() {
+    let host = settled(&file());
+    let by_id = |names: &[&str]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| format!("/dev/disk/by-id/nvme-{name}"))
+            .collect()
+    };
+    for (pool, command) in [
+        (
+            json!({"raid_level": "mirror", "disks": by_id(&["A", "B", "C"])}),
+            "zpool attach tank /dev/disk/by-id/nvme-A /dev/disk/by-id/nvme-C",
+        ),
+        (
+            json!({"raid_level": "mirror", "disks": by_id(&["A", "C"])}),
+            "zpool replace tank nvme1n1 /dev/disk/by-id/nvme-C",
+        ),
+        (
+            json!({"raid_level": "single", "disks": by_id(&["A"])}),
+            "zpool detach tank nvme1n1",
+        ),
+        (
+            json!({"raid_level": "raidz1", "disks": by_id(&["A", "B", "C"])}),
+            "phoenix never rebuilds a pool",
+        ),
+        (
+            json!({"raid_level": "mirror", "disks": by_id(&["A", "B"]), "spares": by_id(&["C"])}),
+            "zpool add tank spare /dev/disk/by-id/nvme-C",
+        ),
+        (
+            json!({"raid_level": "mirror", "disks": by_id(&["A", "B"]), "cache": by_id(&["C"])}),
+            "zpool add tank cache /dev/disk/by-id/nvme-C",
+        ),
+    ] {
+        let mut declared = pool.clone();
+        declared["name"] = json!("tank");
+        let plan = planned(&file_with(&[("/zfs/pools/0", declared)]), &host);
+        let refusal = &plan.refusals[0];
+        assert_eq!(refusal.id.to_string(), "pool:tank", "{pool}");
+        assert!(refusal.help.contains(command), "{pool}: {}", refusal.help);
+    }
+}
+
+/// The order of disks in the file and other names of the same disks are no difference.
+#[test]
+fn disks_are_compared_as_a_set() {
+    let mut host = settled(&file());
+    let twin = disk(&mut host, "A").clone();
+    host.disks
+        .insert("/dev/disk/by-id/nvme-eui.1".to_owned(), twin);
+    let disks = json!(["/dev/disk/by-id/nvme-B", "/dev/disk/by-id/nvme-eui.1"]);
+    let plan = planned(&file_with(&[("/zfs/pools/0/disks", disks)]), &host);
+    assert_eq!(lines(&plan), Vec::<String>::new());
+}
+
+#[test]
+fn a_pool_without_disks_in_the_file_must_exist() {
+    let declared = json!({"name": "tank"});
+    let file = file_with(&[("/zfs/pools/0", declared)]);
+    let plan = planned(&file, &fresh());
+    assert_eq!(
+        plan.refusals[0].reason,
+        "the host has no pool tank, and the file does not say which disks it is made of"
+    );
+    let host = settled(&crate::setup::file());
+    assert_eq!(lines(&planned(&file, &host)), Vec::<String>::new());
+}

@@ -1,0 +1,163 @@
+//! What people see of plans and graphs.
+
+use phoenix_planner::observed::Obstacle;
+use phoenix_planner::render::{self, Style};
+use phoenix_planner::{Grants, PlanOptions, graph};
+use serde_json::{Value, json};
+
+use crate::setup::{config, disk, file, file_with, fresh, planned, planned_with, set, settled};
+
+fn plain(file: &Value, host: &phoenix_planner::observed::Observed) -> String {
+    render::plan(&planned(file, host), &Style::default())
+}
+
+#[test]
+fn first_run() {
+    insta::assert_snapshot!(plain(&file(), &fresh()));
+}
+
+#[test]
+fn changes_refusals_and_notes() {
+    let file = file_with(&[
+        ("/zfs/datasets/0/properties/quota", json!("none")),
+        ("/zfs/datasets/0/properties/recordsize", json!("16K")),
+    ]);
+    let mut host = settled(&crate::setup::file());
+    set(&mut host, "tank/vm", "recordsize", "131072", "default");
+    host.datasets.get_mut("tank/data").unwrap().kind = "volume".to_owned();
+    host.exports.active.clear();
+    host.containers.clear();
+    insta::assert_snapshot!(plain(&file, &host));
+}
+
+#[test]
+fn nothing_to_do() {
+    assert_eq!(
+        plain(&file(), &settled(&file())),
+        "No changes. The host matches the file.\n"
+    );
+    let mut host = settled(&file());
+    host.containers.clear();
+    assert!(plain(&file(), &host).ends_with("\nNo changes. 1 waiting, 8 unchanged.\n"));
+}
+
+#[test]
+fn an_erased_disk_cannot_be_overlooked() {
+    let mut host = fresh();
+    disk(&mut host, "A").obstacles = vec![Obstacle::Signature {
+        what: "ext4".to_owned(),
+    }];
+    let grants = Grants {
+        wipe: ["nvme-A".to_owned()].into(),
+        wipe_named: false,
+    };
+    let options = PlanOptions {
+        grants,
+        ..PlanOptions::default()
+    };
+    let text = render::plan(&planned_with(&file(), &host, &options), &Style::default());
+    assert!(
+        text.contains("+ pool:tank  create, erases disks\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("wipe /dev/disk/by-id/nvme-A  ext4 -> erased\n"),
+        "{text}"
+    );
+}
+
+/// Colour is on top of the text: without it nothing is lost.
+#[test]
+fn colour_says_nothing_that_words_do_not_say() {
+    let plan = planned(&file(), &fresh());
+    let coloured = render::plan(&plan, &Style { color: true });
+    assert!(coloured.contains("\u{1b}[32m+ pool:tank\u{1b}[0m"));
+    let mut stripped = coloured;
+    for sgr in ["0", "2", "31", "32", "33"] {
+        stripped = stripped.replace(&format!("\u{1b}[{sgr}m"), "");
+    }
+    assert_eq!(stripped, render::plan(&plan, &Style::default()));
+}
+
+#[test]
+fn graph_as_tree() {
+    let file = file_with(&[(
+        "/nfs/exports/1",
+        json!({"path": "/tank/data/x", "clients": ["10.0.0.0/24"]}),
+    )]);
+    insta::assert_snapshot!(render::graph::tree(&graph(&config(&file))), @r#"
+    host:arc
+    pool:tank
+    ├── dataset:tank/data
+    │   └── permissions:tank/data
+    │       └── storage:tank-data
+    │           ├── export:/tank/data
+    │           │   └── mount:101:/data
+    │           └── export:/tank/data/x
+    │               └── mount:101:/data (see above)
+    └── dataset:tank/vm
+        └── storage:tank-vm
+    "#);
+}
+
+#[test]
+fn graph_as_dot() {
+    insta::assert_snapshot!(render::graph::dot(&graph(&config(&file()))), @r#"
+    digraph phoenix {
+        rankdir=LR;
+        node [shape=box];
+        "host:arc";
+        "pool:tank";
+        "dataset:tank/data";
+        "dataset:tank/vm";
+        "permissions:tank/data";
+        "storage:tank-data";
+        "storage:tank-vm";
+        "export:/tank/data";
+        "mount:101:/data";
+        "pool:tank" -> "dataset:tank/data";
+        "pool:tank" -> "dataset:tank/vm";
+        "dataset:tank/data" -> "permissions:tank/data";
+        "dataset:tank/vm" -> "storage:tank-vm";
+        "permissions:tank/data" -> "storage:tank-data";
+        "storage:tank-data" -> "export:/tank/data";
+        "export:/tank/data" -> "mount:101:/data";
+    }
+    "#);
+}
+
+#[test]
+fn graph_as_mermaid() {
+    insta::assert_snapshot!(render::graph::mermaid(&graph(&config(&file()))), @r#"
+    graph LR
+        n0["host:arc"]
+        n1["pool:tank"]
+        n2["dataset:tank/data"]
+        n3["dataset:tank/vm"]
+        n4["permissions:tank/data"]
+        n5["storage:tank-data"]
+        n6["storage:tank-vm"]
+        n7["export:/tank/data"]
+        n8["mount:101:/data"]
+        n1 --> n2
+        n1 --> n3
+        n2 --> n4
+        n3 --> n6
+        n4 --> n5
+        n5 --> n7
+        n7 --> n8
+    "#);
+}
+
+#[test]
+fn graph_as_json() {
+    let graph = graph(&config(&file()));
+    let value: Value = serde_json::from_str(&render::graph::json(&graph)).unwrap();
+    assert_eq!(value["nodes"][0], json!({"id": "host:arc", "kind": "host"}));
+    assert_eq!(value["nodes"].as_array().unwrap().len(), 9);
+    assert_eq!(
+        value["edges"][0],
+        json!({"from": "pool:tank", "to": "dataset:tank/data"})
+    );
+    assert_eq!(value["edges"].as_array().unwrap().len(), 7);
+}
