@@ -80,8 +80,9 @@ pub fn parse(text: &str) -> Result<u64, SizeError> {
     truncate(number * f64::from(shift).exp2())
 }
 
-/// The shortest exact form with at most two decimals if there is one (`800G`, `1.5K`), else three
-/// significant digits and the unit as `zfs list` prints them (`1.40T`).
+/// The shortest exact form if there is one with at most two decimals or four digits (`800G`,
+/// `1.5K`, `1868G`), else three significant digits and the unit as `zfs list` prints them
+/// (`1.40T`).
 ///
 /// Every result is read by [`parse`]; the inexact ones give a value nearby.
 pub fn human(bytes: u64) -> String {
@@ -92,6 +93,11 @@ pub fn human(bytes: u64) -> String {
         if (value * 10_u128.pow(decimals)).is_multiple_of(unit) {
             return format!("{}{letter}", fixed(value, unit, decimals));
         }
+    }
+    let smaller = unit / 1024;
+    if smaller > 0 && value.is_multiple_of(smaller) && value / smaller < 10_000 {
+        let letter = UNITS.get(index.saturating_sub(1)).copied().unwrap_or('B');
+        return format!("{}{letter}", value / smaller);
     }
     // ZFS takes the most decimals that keep the text within five characters.
     let text = (0..=2)
@@ -322,6 +328,8 @@ mod tests {
             (1536, "1.5K"),
             (131072, "128K"),
             (858993459200, "800G"),
+            (1868 << 30, "1868G"),
+            (1025, "1025B"),
             (1342177280, "1.25G"),
             (1539316278886, "1.40T"),
             (2114195288576, "1.92T"),
