@@ -38,20 +38,22 @@ pub enum Event {
     StepCommand {
         /// The object's address.
         id: Address,
-        /// Program and arguments.
+        /// Program and arguments. What phoenix does without a program is told in the same shape:
+        /// `write-file PATH`, `write-parameter PATH VALUE`, `set-permissions PATH [uid=N] [gid=N]
+        /// [mode=OCTAL]`.
         argv: Vec<String>,
-        /// The exit code; `None` when it did not end by itself.
+        /// The exit code; `None` when it did not end by itself or could not be done.
         code: Option<i32>,
         /// How long it took, in milliseconds.
         milliseconds: u64,
     },
-    /// A step has ended, or will not be done.
+    /// A step has ended, or will not be done. Refused objects are told of right after the start.
     StepFinished {
         /// The object's address.
         id: Address,
         /// How it ended.
         outcome: Outcome,
-        /// For a failed step: why, and for an explained failure the way out.
+        /// For a failed step and for a refused object: why, and the way out where one is known.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<Failure>,
         /// For a blocked step: the failed or refused objects at the root of it.
@@ -122,12 +124,67 @@ pub struct Summary {
 }
 
 /// Receives events in order, on the thread that called `apply`.
+///
+/// An observer that panics is not called again; the apply goes on without it and says so in its
+/// report.
 pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: &Event);
+
+    /// What has kept the observer from doing its work, asked once at the end for the report.
+    fn problem(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Ignores everything.
 impl Observer for () {
     fn event(&mut self, _: &Event) {}
+}
+
+/// Hands every event to two observers, one after the other.
+#[derive(Debug)]
+pub struct Tee<A, B>(pub A, pub B);
+
+impl<A: Observer, B: Observer> Observer for Tee<A, B> {
+    fn event(&mut self, event: &Event) {
+        self.0.event(event);
+        self.1.event(event);
+    }
+
+    fn problem(&self) -> Option<String> {
+        match (self.0.problem(), self.1.problem()) {
+            (Some(first), Some(second)) => Some(format!("{first}; {second}")),
+            (first, second) => first.or(second),
+        }
+    }
+}
+
+/// An observer that is only lent.
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn event(&mut self, event: &Event) {
+        (**self).event(event);
+    }
+
+    fn problem(&self) -> Option<String> {
+        (**self).problem()
+    }
+}
+
+/// An observer that may be there.
+impl<O: Observer> Observer for Option<O> {
+    fn event(&mut self, event: &Event) {
+        if let Some(observer) = self {
+            observer.event(event);
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.as_ref().and_then(Observer::problem)
+    }
+}
+
+/// The JSON Schema of one event, committed as `schema/event.v1.schema.json`.
+pub fn event_schema() -> serde_json::Value {
+    schemars::schema_for!(Event).to_value()
 }

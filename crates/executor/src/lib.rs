@@ -1,5 +1,19 @@
 //! Observes a host and walks a plan: scheduling, journal, report.
 //!
-//! Decides nothing about what should change; the plan has decided everything.
+//! Decides nothing about what should change; the plan has decided everything. [`observe()`] reads
+//! what a plan depends on, [`apply()`] walks one; both know the host only through
+//! [`phoenix_host::Host`], print nothing, and read no environment.
 
+mod action;
+mod apply;
 pub mod event;
+pub mod journal;
+mod observe;
+pub mod options;
+pub mod report;
+mod reporting;
+mod run;
+mod schedule;
+
+pub use apply::{ApplyError, apply, is_stale};
+pub use observe::{ObserveError, observe};

@@ -1,0 +1,130 @@
+//! Looks at disks again right before they are written, and erases what the user has granted.
+
+use camino::Utf8Path;
+use phoenix_host::disk::{Disk, Inventory, erase, inventory};
+use phoenix_host::{Host, system, zpool};
+use phoenix_planner::observed::Obstacle;
+use phoenix_planner::plan::PlannedDisk;
+
+use super::failure::Goal;
+use crate::event::Failure;
+use crate::observe::obstacles;
+
+/// Makes every disk ready to be written: all are compared with the plan before the first of them
+/// is erased, and all must be blank afterwards.
+pub(super) fn prepare(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    disks: &[&PlannedDisk],
+) -> Result<(), Failure> {
+    let before = look(goal, host)?;
+    let mut to_erase = Vec::new();
+    for planned in disks {
+        let disk = same_disk(goal, &before, planned)?;
+        if must_be_erased(goal, disk, planned)? {
+            to_erase.push(disk);
+        }
+    }
+    if to_erase.is_empty() {
+        return Ok(());
+    }
+    for disk in to_erase {
+        erase_disk(goal, host, &before, disk)?;
+    }
+    let after = look(goal, host)?;
+    for planned in disks {
+        let disk = same_disk(goal, &after, planned)?;
+        if let Some(left) = obstacles(disk).first() {
+            let reason = format!(
+                "after erasing, {} still carries {}",
+                planned.path,
+                text(left)
+            );
+            return Err(goal.not_in_force(reason));
+        }
+    }
+    Ok(())
+}
+
+/// All block devices, once udev has caught up with what happened before.
+pub(super) fn look(goal: Goal<'_>, host: &dyn Host) -> Result<Inventory, Failure> {
+    goal.run(host, &system::settle())?;
+    let pools = zpool::imported(host).map_err(|error| goal.read(&error))?;
+    inventory(host, &pools).map_err(|error| goal.read(&error))
+}
+
+/// The disk that the path leads to, if it is the one that the plan saw.
+fn same_disk<'a>(
+    goal: Goal<'_>,
+    inventory: &'a Inventory,
+    planned: &PlannedDisk,
+) -> Result<&'a Disk, Failure> {
+    let PlannedDisk {
+        path, serial, size, ..
+    } = planned;
+    let disk = inventory
+        .find(Utf8Path::new(path))
+        .ok_or_else(|| goal.moved_on(format!("disk {path} has disappeared")))?;
+    if disk.serial == *serial && disk.size == *size {
+        return Ok(disk);
+    }
+    let name = |serial: &Option<String>| serial.clone().unwrap_or_else(|| "none".to_owned());
+    Err(goal.moved_on(format!(
+        "{path} leads to another disk (serial {}, {} bytes instead of serial {}, {size} bytes)",
+        name(&disk.serial),
+        disk.size,
+        name(serial),
+    )))
+}
+
+/// Whether there is something on the disk that has to go and may go.
+fn must_be_erased(goal: Goal<'_>, disk: &Disk, planned: &PlannedDisk) -> Result<bool, Failure> {
+    let obstacles = obstacles(disk);
+    let absolute = |obstacle: &&Obstacle| !matches!(obstacle, Obstacle::Signature { .. });
+    if let Some(obstacle) = obstacles.iter().find(absolute) {
+        return Err(goal.because(
+            format!("disk {} is {}", planned.path, text(obstacle)),
+            "phoenix never writes to such a disk; free it or name another one in the file",
+        ));
+    }
+    if obstacles.is_empty() || planned.wipe {
+        return Ok(!obstacles.is_empty());
+    }
+    let found: Vec<String> = obstacles.iter().map(text).collect();
+    Err(goal.because(
+        format!(
+            "disk {} carries {}, and erasing it was not granted",
+            planned.path,
+            found.join(", ")
+        ),
+        "make sure that nothing on it is needed, then grant it by name: --allow wipe:DISK",
+    ))
+}
+
+fn text(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::InUse { by } => format!("in use: {by}"),
+        Obstacle::Signature { what } => what.clone(),
+        Obstacle::NotADisk { kind } => format!("no whole disk but a {kind}"),
+    }
+}
+
+/// Erases the partitions before the table that leads to them.
+fn erase_disk(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    inventory: &Inventory,
+    disk: &Disk,
+) -> Result<(), Failure> {
+    let partitions: Vec<&str> = disk
+        .partitions
+        .iter()
+        .filter_map(|name| inventory.devices.get(name))
+        .map(|partition| partition.path.as_str())
+        .collect();
+    if !partitions.is_empty() {
+        goal.run(host, &erase(&partitions))?;
+    }
+    goal.run(host, &erase(&[&disk.path]))?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! What must be true of a directory before something is mounted over it or points at it.
+
+use camino::Utf8Path;
+use phoenix_host::Host;
+use phoenix_host::mounts::{MOUNTS_FILE, mounted_at, parse_mounts};
+use phoenix_host::system::{DirectoryRow, read_directories};
+
+use super::failure::Goal;
+use crate::event::Failure;
+
+/// Confirms that a mount at `path` would hide nothing: ZFS mounts over a full directory without a
+/// word (`overlay=on`).
+pub(super) fn must_hide_nothing(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    path: &str,
+) -> Result<(), Failure> {
+    let help = "move what is there out of the way, then run phoenix again";
+    match directory(goal, host, path)? {
+        None => Ok(()),
+        Some(row) if row.kind != 'd' => {
+            Err(goal.because(format!("{path} exists and is not a directory"), help))
+        }
+        Some(row) if !row.empty => Err(goal.because(
+            format!("{path} is not empty, and the mount would hide what is in it"),
+            help,
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Confirms that `path` is a directory that a container or a client can be pointed at and, if a
+/// dataset is named, that the dataset is mounted there or above: else they would see, and fill, the
+/// empty directory below the mount.
+pub(super) fn must_be_served(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    path: &str,
+    dataset: Option<&str>,
+) -> Result<(), Failure> {
+    if let Some(dataset) = dataset
+        && !is_on(goal, host, path, dataset)?
+    {
+        return Err(goal.because(
+            format!("dataset \"{dataset}\" is not mounted at or above {path}"),
+            format!("mount it (zfs mount {dataset}), then run phoenix again"),
+        ));
+    }
+    match directory(goal, host, path)? {
+        Some(row) if row.kind == 'd' => Ok(()),
+        Some(_) => Err(goal.because(
+            format!("{path} is not a directory"),
+            "name a directory in the file; symbolic links are not followed",
+        )),
+        None => Err(goal.because(
+            format!("there is no directory {path}"),
+            "create it, or declare the dataset that is mounted there; then run phoenix again",
+        )),
+    }
+}
+
+fn is_on(goal: Goal<'_>, host: &dyn Host, path: &str, dataset: &str) -> Result<bool, Failure> {
+    let text = host
+        .read_file(Utf8Path::new(MOUNTS_FILE))
+        .map_err(|error| goal.host(&error))?
+        .unwrap_or_default();
+    let mounts = parse_mounts(&text).map_err(|error| goal.parse(&error))?;
+    let here = |above: &Utf8Path| {
+        mounted_at(&mounts, above)
+            .is_some_and(|mount| mount.fstype == "zfs" && mount.source == dataset)
+    };
+    Ok(Utf8Path::new(path).ancestors().any(here))
+}
+
+/// What is at `path`, if anything.
+pub(super) fn directory(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    path: &str,
+) -> Result<Option<DirectoryRow>, Failure> {
+    let mut rows = read_directories(host, &[path]).map_err(|error| goal.read(&error))?;
+    Ok(rows.remove(Utf8Path::new(path)))
+}

@@ -1,0 +1,223 @@
+//! Makes pools and sets their properties.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use camino::Utf8Path;
+use phoenix_host::Host;
+use phoenix_host::command::{Command, CommandFailed};
+use phoenix_host::disk::Inventory;
+use phoenix_host::zfs::{ZfsFailure, classify};
+use phoenix_host::zpool::{self, PoolSpec, PoolStatus, VdevSpec};
+use phoenix_planner::observed::{ObservedVdev, VdevClass};
+use phoenix_planner::plan::{CreatePool, PlannedVdev, SetPool};
+
+use super::failure::Goal;
+use super::properties::{self, Live, by_name, describe, differing};
+use super::{Done, dataset, disks};
+use crate::event::Failure;
+use crate::observe::observed_vdev;
+
+/// Makes a pool on disks that are looked at again first. Never with `-f`. A pool of that name that
+/// exists already is compared, never changed.
+pub(super) fn create(
+    operation: &CreatePool,
+    host: &dyn Host,
+    retry_pause: Duration,
+) -> Result<Done, Failure> {
+    let pool = &operation.pool;
+    let goal = format!("cannot create pool \"{pool}\"");
+    let goal = Goal(&goal);
+    if exists(goal, host, pool)? {
+        return compare(operation, goal, host).map(|()| Done::Unchanged);
+    }
+    let disks: Vec<_> = operation
+        .vdevs
+        .iter()
+        .flat_map(|vdev| &vdev.disks)
+        .collect();
+    disks::prepare(goal, host, &disks)?;
+    let command = zpool::create(&spec(operation));
+    let first = try_create(goal, host, &command)?;
+    let failed = match first {
+        // Partition nodes of a disk that was just freed may lag behind (udev): once more.
+        Some(failed) if classify(&failed) == ZfsFailure::DeviceRace => {
+            std::thread::sleep(retry_pause);
+            disks::prepare(goal, host, &disks)?;
+            try_create(goal, host, &command)?
+        }
+        first => first,
+    };
+    match failed {
+        None => compare(operation, goal, host).map(|()| Done::Changed),
+        Some(failed) => Err(explain(goal, host, pool, &failed)),
+    }
+}
+
+fn spec(operation: &CreatePool) -> PoolSpec {
+    let vdev = |vdev: &PlannedVdev| VdevSpec {
+        class: class(vdev.class),
+        keyword: vdev.keyword.clone(),
+        disks: vdev.disks.iter().map(|disk| disk.path.clone()).collect(),
+    };
+    PoolSpec {
+        name: operation.pool.clone(),
+        properties: operation.properties.clone(),
+        root_properties: operation.root_properties.clone(),
+        vdevs: operation.vdevs.iter().map(vdev).collect(),
+    }
+}
+
+fn class(class: VdevClass) -> zpool::VdevClass {
+    match class {
+        VdevClass::Data => zpool::VdevClass::Data,
+        VdevClass::Special => zpool::VdevClass::Special,
+        VdevClass::Dedup => zpool::VdevClass::Dedup,
+        VdevClass::Log => zpool::VdevClass::Log,
+        VdevClass::Cache => zpool::VdevClass::Cache,
+        VdevClass::Spare => zpool::VdevClass::Spare,
+    }
+}
+
+fn exists(goal: Goal<'_>, host: &dyn Host, pool: &str) -> Result<bool, Failure> {
+    let text = goal.run(host, &zpool::list())?;
+    let rows = zpool::parse_list(&text).map_err(|error| goal.parse(&error))?;
+    Ok(rows.iter().any(|row| row.name == pool))
+}
+
+fn try_create(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    command: &Command,
+) -> Result<Option<CommandFailed>, Failure> {
+    let output = host.run(command).map_err(|error| goal.host(&error))?;
+    Ok(output.check(command).err())
+}
+
+/// `zpool create` may fail after the pool exists: then its root dataset could not be mounted.
+fn explain(goal: Goal<'_>, host: &dyn Host, pool: &str, failed: &CommandFailed) -> Failure {
+    let failure = goal.command(failed);
+    // The first failure is the one to tell; a second one while looking adds nothing.
+    if !exists(goal, host, pool).unwrap_or(false) {
+        return failure;
+    }
+    Failure {
+        message: format!("{}; the pool exists all the same", failure.message),
+        ..failure
+    }
+}
+
+/// Confirms that the pool is there and is what the plan wants: its disks, its properties and those
+/// of its root dataset.
+fn compare(operation: &CreatePool, goal: Goal<'_>, host: &dyn Host) -> Result<(), Failure> {
+    let pool = &operation.pool;
+    let inventory = disks::look(goal, host)?;
+    let text = goal.run(host, &zpool::status(pool))?;
+    let status = zpool::parse_status(&text).map_err(|error| goal.parse(&error))?;
+    if layout(&status, &inventory) != wanted_layout(operation, &inventory) {
+        return Err(Failure {
+            detail: Some(text),
+            ..goal.not_in_force("the pool is there, but it is made of other vdevs")
+        });
+    }
+    let live = read(goal, host, pool, &operation.properties)?;
+    let left = differing(&operation.properties, &live);
+    if !left.is_empty() {
+        let reason = format!("the pool is there, but {}", describe(&left, &live));
+        return Err(goal.not_in_force(reason));
+    }
+    let wanted = &operation.root_properties;
+    let root = properties::read(goal, host, pool, wanted)?.unwrap_or_default();
+    let left = differing(wanted, &root);
+    if !left.is_empty() {
+        let reason = format!(
+            "the pool is there, but of its root dataset {}",
+            describe(&left, &root)
+        );
+        return Err(goal.not_in_force(reason));
+    }
+    Ok(())
+}
+
+/// The vdevs of a pool, in no order.
+type Layout = BTreeSet<(VdevClass, String, BTreeSet<String>)>;
+
+fn layout(status: &PoolStatus, inventory: &Inventory) -> Layout {
+    let parts = |vdev: ObservedVdev| (vdev.class, vdev.kind, vdev.disks);
+    let vdevs = status.vdevs.iter();
+    vdevs
+        .map(|vdev| parts(observed_vdev(vdev, inventory)))
+        .collect()
+}
+
+fn wanted_layout(operation: &CreatePool, inventory: &Inventory) -> Layout {
+    let name = |path: &str| match inventory.find(Utf8Path::new(path)) {
+        Some(disk) => disk.kernel_name.clone(),
+        None => path.to_owned(),
+    };
+    let mut layout = Layout::new();
+    for vdev in &operation.vdevs {
+        let disks: BTreeSet<String> = vdev.disks.iter().map(|disk| name(&disk.path)).collect();
+        match &vdev.keyword {
+            Some(kind) => {
+                layout.insert((vdev.class, kind.clone(), disks));
+            }
+            // Plain disks are a vdev each.
+            None => layout.extend(
+                disks
+                    .into_iter()
+                    .map(|disk| (vdev.class, "disk".to_owned(), BTreeSet::from([disk]))),
+            ),
+        }
+    }
+    layout
+}
+
+/// Sets pool properties one by one, as `zpool set` demands, then those of the root dataset.
+pub(super) fn set(
+    operation: &SetPool,
+    host: &dyn Host,
+    retry_pause: Duration,
+) -> Result<Done, Failure> {
+    let SetPool {
+        pool,
+        properties,
+        root_properties,
+    } = operation;
+    let goal = format!("cannot change pool \"{pool}\"");
+    let goal = Goal(&goal);
+    let live = read(goal, host, pool, properties)?;
+    let pending = differing(properties, &live);
+    for (name, value) in &pending {
+        goal.run(host, &zpool::set(pool, name, value))?;
+    }
+    if !pending.is_empty() {
+        let live = read(goal, host, pool, properties)?;
+        let left = differing(properties, &live);
+        if !left.is_empty() {
+            let reason = format!("zpool set succeeded, but {}", describe(&left, &live));
+            return Err(goal.not_in_force(reason));
+        }
+    }
+    let root = dataset::set_properties(goal, host, pool, root_properties, retry_pause)?;
+    Ok(if pending.is_empty() {
+        root
+    } else {
+        Done::Changed
+    })
+}
+
+fn read(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    pool: &str,
+    wanted: &BTreeMap<String, String>,
+) -> Result<Live, Failure> {
+    let names: Vec<&str> = wanted.keys().map(String::as_str).collect();
+    if names.is_empty() {
+        return Ok(Live::new());
+    }
+    let text = goal.run(host, &zpool::get(&names, &[pool]))?;
+    let rows = zpool::parse_get(&text).map_err(|error| goal.parse(&error))?;
+    Ok(by_name(rows, pool))
+}

@@ -1,0 +1,75 @@
+//! Disks as the planner sees them: identity and everything that speaks against writing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+use phoenix_host::disk::{Disk, Inventory, Signature};
+use phoenix_host::zpool::{VdevClass as HostVdevClass, VdevStatus};
+use phoenix_planner::observed::{ObservedDisk, ObservedVdev, Obstacle, VdevClass};
+use phoenix_planner::wanted::Wanted;
+
+/// The wanted disks that exist, by the path that the configuration uses.
+pub(super) fn observed(inventory: &Inventory, wanted: &Wanted) -> BTreeMap<String, ObservedDisk> {
+    let found = |path: &String| {
+        let disk = inventory.find(Utf8Path::new(path))?;
+        Some((path.clone(), observed_disk(disk)))
+    };
+    wanted.disks.iter().filter_map(found).collect()
+}
+
+fn observed_disk(disk: &Disk) -> ObservedDisk {
+    ObservedDisk {
+        kernel_name: disk.kernel_name.clone(),
+        size: disk.size,
+        serial: disk.serial.clone(),
+        model: disk.model.clone(),
+        obstacles: obstacles(disk),
+    }
+}
+
+/// Everything that speaks against writing to `disk`, worst first and each thing once.
+pub(crate) fn obstacles(disk: &Disk) -> Vec<Obstacle> {
+    let not_a_disk = (disk.kind != "disk").then(|| Obstacle::NotADisk {
+        kind: disk.kind.clone(),
+    });
+    let uses = disk.uses.iter().map(|used| Obstacle::InUse {
+        by: used.to_string(),
+    });
+    let signatures: BTreeSet<String> = disk.signatures.iter().map(what).collect();
+    let signatures = signatures
+        .into_iter()
+        .map(|what| Obstacle::Signature { what });
+    uses.chain(signatures).chain(not_a_disk).collect()
+}
+
+/// The signature without the partition that it is on: `zfs_member "old"`.
+fn what(signature: &Signature) -> String {
+    match &signature.label {
+        Some(label) => format!("{} \"{label}\"", signature.kind),
+        None => signature.kind.clone(),
+    }
+}
+
+/// A vdev as `zpool status` shows it, with its members' kernel names.
+pub(crate) fn observed_vdev(vdev: &VdevStatus, inventory: &Inventory) -> ObservedVdev {
+    let name = |path: &str| match inventory.whole_disk(Utf8Path::new(path)) {
+        Some(disk) => disk.kernel_name.clone(),
+        None => path.to_owned(),
+    };
+    ObservedVdev {
+        class: class(vdev.class),
+        kind: vdev.kind.clone(),
+        disks: vdev.disks.iter().map(|disk| name(&disk.path)).collect(),
+    }
+}
+
+fn class(class: HostVdevClass) -> VdevClass {
+    match class {
+        HostVdevClass::Data => VdevClass::Data,
+        HostVdevClass::Special => VdevClass::Special,
+        HostVdevClass::Dedup => VdevClass::Dedup,
+        HostVdevClass::Log => VdevClass::Log,
+        HostVdevClass::Cache => VdevClass::Cache,
+        HostVdevClass::Spare => VdevClass::Spare,
+    }
+}

@@ -1,0 +1,166 @@
+//! Who sees the storage: Proxmox storages, containers and NFS exports.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+use phoenix_host::command::Command;
+use phoenix_host::nfs;
+use phoenix_host::parse::ReadError;
+use phoenix_host::pve::{self, ContainerConf, IdMapKind, StorageRow};
+use phoenix_host::{Host, HostError};
+use phoenix_planner::observed::{ObservedContainer, ObservedExports, ObservedStorage};
+use phoenix_planner::wanted::Wanted;
+
+/// Where the ids of an unprivileged container begin (pve-container `PVE/LXC.pm`, `parse_id_maps`:
+/// fixed, `/etc/subuid` is not read).
+const UNPRIVILEGED_OFFSET: u32 = 100_000;
+
+/// What a command prints; `None` when its program is not installed.
+fn ask(host: &dyn Host, command: &Command) -> Result<Option<String>, ReadError> {
+    match host.run(command) {
+        Err(HostError::NotInstalled { .. }) => Ok(None),
+        output => Ok(Some(output?.check(command)?.to_owned())),
+    }
+}
+
+/// Every Proxmox storage; `None` on a host without Proxmox.
+pub(super) fn storages(
+    host: &dyn Host,
+    wanted: &Wanted,
+) -> Result<Option<BTreeMap<String, ObservedStorage>>, ReadError> {
+    if !wanted.storages {
+        return Ok(None);
+    }
+    let Some(text) = ask(host, &pve::storages())? else {
+        return Ok(None);
+    };
+    let rows = pve::parse_storages(&text)?.into_iter();
+    Ok(Some(rows.map(|(id, row)| (id, storage(row))).collect()))
+}
+
+fn storage(row: StorageRow) -> ObservedStorage {
+    ObservedStorage {
+        kind: row.kind,
+        content: row.content,
+        nodes: row.nodes,
+        options: row.options,
+    }
+}
+
+/// The wanted containers of this node; none on a host without Proxmox.
+pub(super) fn containers(
+    host: &dyn Host,
+    wanted: &Wanted,
+) -> Result<BTreeMap<u32, ObservedContainer>, ReadError> {
+    let mut containers = BTreeMap::new();
+    if wanted.containers.is_empty() {
+        return Ok(containers);
+    }
+    let Some(text) = ask(host, &pve::containers())? else {
+        return Ok(containers);
+    };
+    for row in pve::parse_containers(&text)? {
+        if !wanted.containers.contains(&row.id) {
+            continue;
+        }
+        // A container that is removed between the two reads is not there.
+        let Some(text) = host.read_file(&pve::container_conf_path(row.id))? else {
+            continue;
+        };
+        let conf = pve::parse_container(&text)?;
+        containers.insert(row.id, container(&conf, row.status == "running"));
+    }
+    Ok(containers)
+}
+
+fn container(conf: &ContainerConf, running: bool) -> ObservedContainer {
+    let unprivileged = conf
+        .config
+        .get("unprivileged")
+        .is_some_and(|value| value == "1");
+    ObservedContainer {
+        running,
+        unprivileged,
+        mounts: container_mounts(conf),
+        pending: conf
+            .pending
+            .keys()
+            .chain(&conf.delete)
+            .filter(|key| is_mount(key))
+            .cloned()
+            .collect(),
+        uid_offset: offset(conf, IdMapKind::User, unprivileged),
+        gid_offset: offset(conf, IdMapKind::Group, unprivileged),
+    }
+}
+
+/// The mount points with pending changes applied, by key.
+pub(crate) fn container_mounts(conf: &ContainerConf) -> BTreeMap<String, String> {
+    let keys: BTreeSet<&String> = conf.config.keys().chain(conf.pending.keys()).collect();
+    keys.into_iter()
+        .filter(|key| is_mount(key))
+        .filter_map(|key| Some((key.clone(), conf.effective(key)?.to_owned())))
+        .collect()
+}
+
+fn is_mount(key: &str) -> bool {
+    key.strip_prefix("mp")
+        .is_some_and(|number| number.parse::<u8>().is_ok())
+}
+
+fn offset(conf: &ContainerConf, kind: IdMapKind, unprivileged: bool) -> u32 {
+    let maps_root = |map: &&pve::IdMap| map.kind == kind && map.container == 0 && map.count > 0;
+    match conf.idmap.iter().find(maps_root) {
+        Some(map) => map.host,
+        None if unprivileged => UNPRIVILEGED_OFFSET,
+        None => 0,
+    }
+}
+
+/// What the exports files say and what the NFS server does.
+pub(super) fn exports(host: &dyn Host, wanted: &Wanted) -> Result<ObservedExports, ReadError> {
+    if !wanted.exports {
+        return Ok(ObservedExports::default());
+    }
+    let active = ask(host, &nfs::list())?;
+    Ok(ObservedExports {
+        available: active.is_some(),
+        file: lines(host, nfs::EXPORTS_FILE)?,
+        active: nfs::parse_list(&active.unwrap_or_default())?,
+        foreign: foreign(host)?,
+    })
+}
+
+fn lines(host: &dyn Host, file: &str) -> Result<nfs::Exports, ReadError> {
+    match host.read_file(Utf8Path::new(file))? {
+        Some(text) => Ok(nfs::parse_exports(&text)?),
+        None => Ok(nfs::Exports::new()),
+    }
+}
+
+fn foreign(host: &dyn Host) -> Result<BTreeMap<String, String>, ReadError> {
+    let mut files = exports_files(host)?;
+    files.remove(nfs::EXPORTS_FILE);
+    files.insert(nfs::MAIN_EXPORTS_FILE.to_owned());
+    let mut foreign = BTreeMap::new();
+    for file in files {
+        for path in lines(host, &file)?.into_keys() {
+            foreign.entry(path).or_insert_with(|| file.clone());
+        }
+    }
+    Ok(foreign)
+}
+
+/// The files in `/etc/exports.d`, a directory that no package makes.
+fn exports_files(host: &dyn Host) -> Result<BTreeSet<String>, ReadError> {
+    let command = nfs::files();
+    let output = host.run(&command)?;
+    let no_directory = output
+        .stderr
+        .trim_end()
+        .ends_with(": No such file or directory");
+    if output.code != Some(0) && no_directory {
+        return Ok(BTreeSet::new());
+    }
+    Ok(nfs::parse_files(output.check(&command)?))
+}

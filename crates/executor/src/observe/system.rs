@@ -1,0 +1,115 @@
+//! The rest of the machine: its name, memory, users, directories and the limit of the ARC.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+use phoenix_host::Host;
+use phoenix_host::arc::{ARCSTATS_FILE, MODPROBE_FILE, modprobe_limit, parse_arcstats};
+use phoenix_host::mounts::{MOUNTS_FILE, mount_of, parse_mounts};
+use phoenix_host::parse::{ParseError, ReadError};
+use phoenix_host::system::{
+    DirectoryRow, HOSTNAME_FILE, MEMINFO_FILE, parse_hostname, parse_meminfo, read_directories,
+    read_groups, read_users,
+};
+use phoenix_planner::observed::{ObservedArc, ObservedDirectory};
+use phoenix_planner::wanted::Wanted;
+
+use super::INITRAMFS_PENDING;
+use super::pools::Pools;
+
+/// What is read from small files and the user database.
+#[derive(Debug, Default)]
+pub(super) struct Basics {
+    pub(super) node: String,
+    pub(super) memory: u64,
+    pub(super) users: BTreeMap<String, u32>,
+    pub(super) groups: BTreeMap<String, u32>,
+    pub(super) arc: ObservedArc,
+}
+
+/// Reads [`Basics`].
+pub(super) fn basics(host: &dyn Host, wanted: &Wanted) -> Result<Basics, ReadError> {
+    Ok(Basics {
+        node: node(host)?,
+        memory: parse_meminfo(&file(host, MEMINFO_FILE)?.unwrap_or_default())?,
+        users: read_users(host, &names(&wanted.users))?,
+        groups: read_groups(host, &names(&wanted.groups))?,
+        arc: if wanted.arc {
+            arc(host)?
+        } else {
+            ObservedArc::default()
+        },
+    })
+}
+
+fn names(names: &BTreeSet<String>) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+fn file(host: &dyn Host, path: &str) -> Result<Option<String>, ReadError> {
+    Ok(host.read_file(Utf8Path::new(path))?)
+}
+
+fn node(host: &dyn Host) -> Result<String, ReadError> {
+    let text = file(host, HOSTNAME_FILE)?.unwrap_or_default();
+    let name = parse_hostname(&text);
+    if name.is_empty() {
+        let error = ParseError {
+            what: HOSTNAME_FILE,
+            line: text,
+            reason: "it holds no name".to_owned(),
+        };
+        return Err(error.into());
+    }
+    Ok(name.to_owned())
+}
+
+fn arc(host: &dyn Host) -> Result<ObservedArc, ReadError> {
+    let stats = match file(host, ARCSTATS_FILE)? {
+        Some(text) => Some(parse_arcstats(&text)?),
+        None => None,
+    };
+    let persistent = file(host, MODPROBE_FILE)?
+        .filter(|text| !text.contains(INITRAMFS_PENDING))
+        .and_then(|text| modprobe_limit(&text));
+    Ok(ObservedArc {
+        c_max: stats.map(|stats| stats.c_max),
+        c_min: stats.map(|stats| stats.c_min),
+        persistent,
+    })
+}
+
+/// Looks at the wanted directories, except those on a pool that does not answer: looking would
+/// hang.
+pub(super) fn directories(
+    host: &dyn Host,
+    wanted: &Wanted,
+    pools: &Pools,
+) -> Result<BTreeMap<String, ObservedDirectory>, ReadError> {
+    let mounts = parse_mounts(&file(host, MOUNTS_FILE)?.unwrap_or_default())?;
+    let answers = |path: &&str| {
+        mount_of(&mounts, Utf8Path::new(path))
+            .is_none_or(|mount| mount.fstype != "zfs" || !pools.is_silent(&mount.source))
+    };
+    let paths: Vec<&str> = wanted
+        .directories
+        .iter()
+        .map(String::as_str)
+        .filter(answers)
+        .collect();
+    let rows = read_directories(host, &paths)?;
+    Ok(rows
+        .into_iter()
+        .map(|(path, row)| (path.into_string(), directory(row)))
+        .collect())
+}
+
+fn directory(row: DirectoryRow) -> ObservedDirectory {
+    ObservedDirectory {
+        uid: row.uid,
+        gid: row.gid,
+        mode: row.mode,
+        empty: row.empty,
+        not_a_directory: row.kind != 'd',
+    }
+}

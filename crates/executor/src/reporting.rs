@@ -1,0 +1,95 @@
+//! The host as a step sees it: every change passes through here and is told to the coordinator.
+
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use camino::Utf8Path;
+use phoenix_host::command::{Command, Effect, Output};
+use phoenix_host::{Host, HostError, PermissionChange};
+
+use crate::run::Message;
+use crate::schedule::StepIndex;
+
+/// A host that reports what a step changes on it.
+pub(crate) struct Reporting<'a> {
+    host: &'a dyn Host,
+    step: StepIndex,
+    sender: Sender<Message>,
+}
+
+impl<'a> Reporting<'a> {
+    /// `host` as `step` sees it.
+    pub(crate) fn new(host: &'a dyn Host, step: StepIndex, sender: Sender<Message>) -> Self {
+        Self { host, step, sender }
+    }
+
+    fn tell(&self, argv: Vec<String>, code: Option<i32>, started: Instant) {
+        let message = Message::Command {
+            step: self.step,
+            argv,
+            code,
+            milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        // The coordinator listens until every started step has reported.
+        let _ = self.sender.send(message);
+    }
+
+    fn tell_own(&self, argv: Vec<String>, result: &Result<(), HostError>, started: Instant) {
+        self.tell(argv, result.is_ok().then_some(0), started);
+    }
+}
+
+impl Host for Reporting<'_> {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let started = Instant::now();
+        let result = self.host.run(command);
+        if command.effect == Effect::Write {
+            let code = result.as_ref().ok().and_then(|output| output.code);
+            self.tell(command.argv(), code, started);
+        }
+        result
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        self.host.read_file(path)
+    }
+
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        let started = Instant::now();
+        let result = self.host.write_file(path, contents);
+        self.tell_own(
+            vec!["write-file".to_owned(), path.to_string()],
+            &result,
+            started,
+        );
+        result
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        let started = Instant::now();
+        let result = self.host.write_parameter(path, value);
+        let argv = vec![
+            "write-parameter".to_owned(),
+            path.to_string(),
+            value.to_owned(),
+        ];
+        self.tell_own(argv, &result, started);
+        result
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        let started = Instant::now();
+        let result = self.host.set_permissions(change);
+        let fields = [
+            change.uid.map(|uid| format!("uid={uid}")),
+            change.gid.map(|gid| format!("gid={gid}")),
+            change.mode.map(|mode| format!("mode={mode:04o}")),
+        ];
+        let argv = ["set-permissions".to_owned(), change.path.to_string()]
+            .into_iter()
+            .chain(fields.into_iter().flatten())
+            .collect();
+        self.tell_own(argv, &result, started);
+        result
+    }
+}

@@ -1,0 +1,250 @@
+//! A failure keeps back what needs it, says why, and nothing else suffers.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use phoenix_executor::apply;
+use phoenix_executor::event::{Failure, Outcome};
+use phoenix_executor::report::text;
+use phoenix_host::command::{Effect, Output};
+use phoenix_host::sim::{Fault, FaultKind, SimHost};
+
+use crate::support::{
+    EVERYTHING, Interposed, config, look, message, options, outcome, plan, run, set_up,
+};
+
+fn fault(pattern: &str, kind: FaultKind) -> Fault {
+    Fault {
+        pattern: pattern.to_owned(),
+        nth: 1,
+        kind,
+    }
+}
+
+#[test]
+fn a_failed_pool_blocks_its_branch_and_the_other_pool_is_finished() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.add_fault(fault("zpool create*fastData*", FaultKind::Fail))
+        .unwrap();
+    let report = apply(&plan(&config, &host), &host, &options(16), &mut ()).unwrap();
+    assert_eq!(report.summary.failed, 1);
+    for (id, step) in &report.outcomes {
+        let id = id.to_string();
+        let of_the_branch = [
+            "dataset:fastData/backups",
+            "dataset:fastData/test",
+            "storage:fast-backups",
+            "export:/fastData/test",
+            "mount:101:/mnt/test",
+        ];
+        if id == "pool:fastData" {
+            assert_eq!(step.outcome, Outcome::Failed);
+        } else if of_the_branch.contains(&id.as_str()) {
+            assert_eq!(step.outcome, Outcome::Blocked, "{id}");
+            assert_eq!(step.blocked_by, ["pool:fastData".parse().unwrap()], "{id}");
+        } else {
+            assert_eq!(step.outcome, Outcome::Changed, "{id}: {:?}", step.error);
+        }
+    }
+    let text = text(&report);
+    assert!(text.starts_with("failed pool:fastData\n"), "{text}");
+    assert!(text.contains("  | simulated failure\n"), "{text}");
+    assert!(text.contains("blocked by pool:fastData:\n"), "{text}");
+    set_up(&config, &host);
+}
+
+#[test]
+fn a_panic_in_a_step_is_a_failed_step() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let first = plan(&config, &host);
+    let broken = Interposed {
+        host: &host,
+        answer: |command: &phoenix_host::command::Command| {
+            assert!(
+                !command.to_string().ends_with("quickOS/data"),
+                "out of order"
+            );
+            None
+        },
+    };
+    let report = apply(&first, &broken, &options(16), &mut ()).unwrap();
+    let failed = message(&report, "dataset:quickOS/data");
+    assert!(failed.contains("out of order"), "{failed}");
+    assert_eq!(
+        outcome(&report, "dataset:quickOS/vm").outcome,
+        Outcome::Changed
+    );
+    assert_eq!(
+        outcome(&report, "mount:102:/mnt/data").outcome,
+        Outcome::Blocked
+    );
+    set_up(&config, &host);
+}
+
+#[test]
+fn a_refused_object_and_its_dependents_are_reported_as_blocked() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.add_signature("nvme-Samsung_SSD_990_PRO_4TB_SIM4TC0003", "ext4")
+        .unwrap();
+    let report = run(&plan(&config, &host), &host);
+    let pool = outcome(&report, "pool:fastData");
+    assert_eq!(
+        (pool.outcome, &pool.blocked_by[..]),
+        (Outcome::Blocked, &[][..])
+    );
+    assert!(message(&report, "pool:fastData").contains("ext4"));
+    let dataset = outcome(&report, "dataset:fastData/test");
+    assert_eq!(dataset.blocked_by, ["pool:fastData".parse().unwrap()]);
+    assert_eq!(report.summary.blocked, 6);
+    assert_eq!(report.summary.failed, 0);
+}
+
+#[test]
+fn a_busy_dataset_is_tried_again_and_then_given_up() {
+    let grown = config(&EVERYTHING.replace("800G", "900G"));
+    for (busy, outcome_then) in [(6, Outcome::Changed), (7, Outcome::Failed)] {
+        let host = SimHost::fresh();
+        set_up(&config(EVERYTHING), &host);
+        let tries = AtomicUsize::new(0);
+        let stubborn = Interposed {
+            host: &host,
+            answer: |command: &phoenix_host::command::Command| {
+                let is_set = command.to_string().starts_with("zfs set");
+                let again = is_set && tries.fetch_add(1, Ordering::Relaxed) < busy;
+                again.then(|| {
+                    Output::failure(
+                        255,
+                        "cannot set property for 'quickOS/vm': pool or dataset is busy\n",
+                    )
+                })
+            },
+        };
+        let report = run(&plan(&grown, &host), &stubborn);
+        let step = outcome(&report, "dataset:quickOS/vm");
+        assert_eq!(step.outcome, outcome_then, "busy {busy} times");
+        if outcome_then == Outcome::Failed {
+            let help = step.error.as_ref().and_then(|error| error.help.clone());
+            assert!(help.unwrap().contains("find out what holds it"));
+        }
+    }
+}
+
+#[test]
+fn a_refused_property_says_which_others_took_effect() {
+    let host = SimHost::fresh();
+    set_up(&config(EVERYTHING), &host);
+    host.edit(|state| {
+        let used = state.datasets.get_mut("quickOS/vm").unwrap();
+        used.referenced = 500 << 30;
+    })
+    .unwrap();
+    let changed = EVERYTHING.replace(
+        r#"{"compression": "zstd", "quota": "800G"}"#,
+        r#"{"compression": "lz4", "quota": "100G"}"#,
+    );
+    let report = run(&plan(&config(&changed), &host), &host);
+    let message = message(&report, "dataset:quickOS/vm");
+    assert_eq!(
+        message,
+        "cannot change dataset \"quickOS/vm\": the new size is less than what is used or reserved \
+         already; compression took effect all the same, and quota is 858993459200 instead of \
+         107374182400"
+    );
+}
+
+#[test]
+fn a_pool_whose_partitions_lag_behind_is_tried_once_more() {
+    let config = config(EVERYTHING);
+    for (races, outcome_then) in [(1, Outcome::Changed), (2, Outcome::Failed)] {
+        let host = SimHost::fresh();
+        let tries = AtomicUsize::new(0);
+        let slow = Interposed {
+            host: &host,
+            answer: |command: &phoenix_host::command::Command| {
+                let typed = command.to_string();
+                let creates = typed.starts_with("zpool create") && typed.contains("fastData");
+                let again = creates && tries.fetch_add(1, Ordering::Relaxed) < races;
+                let stderr = "cannot create 'fastData': no such pool or dataset\n";
+                again.then(|| Output::failure(1, stderr))
+            },
+        };
+        let report = run(&plan(&config, &host), &slow);
+        assert_eq!(outcome(&report, "pool:fastData").outcome, outcome_then);
+    }
+}
+
+/// The failure of `address` when every command that matches `program` fails with `stderr`.
+fn failing(text: &str, command: &str, stderr: &str, address: &str) -> Failure {
+    let (config, host) = (config(text), SimHost::fresh());
+    let first = plan(&config, &host);
+    let broken = Interposed {
+        host: &host,
+        answer: |found: &phoenix_host::command::Command| {
+            let hit = found.effect == Effect::Write && found.to_string().starts_with(command);
+            hit.then(|| Output::failure(255, stderr))
+        },
+    };
+    let report = run(&first, &broken);
+    outcome(&report, address).error.clone().unwrap()
+}
+
+#[test]
+fn proxmox_failures_are_explained() {
+    for (command, stderr, address, message, help) in [
+        (
+            "pvesm add",
+            "create storage failed: cfs-lock 'file-storage_cfg' error: got lock request timeout\n",
+            "storage:quick-vm",
+            "cannot add storage \"quick-vm\": another task holds Proxmox's lock",
+            "wait",
+        ),
+        (
+            "pvesm add",
+            "create storage failed: cfs-lock 'file-storage_cfg' error: no quorum!\n",
+            "storage:quick-vm",
+            "cannot add storage \"quick-vm\": the cluster has no quorum",
+            "pvecm status",
+        ),
+        (
+            "pct set",
+            "CT is locked (backup)\n",
+            "mount:101:/mnt/data",
+            "cannot set mp0 of container 101: the container is locked (backup)",
+            "pct unlock",
+        ),
+        (
+            "pvesm add",
+            "400 Parameter verification failed.\nblocksize: value does not match\npvesm add <type> <storage>\n",
+            "storage:quick-vm",
+            "cannot add storage \"quick-vm\": blocksize: value does not match",
+            "",
+        ),
+    ] {
+        let failure = failing(EVERYTHING, command, stderr, address);
+        assert_eq!(failure.message, message);
+        assert!(failure.help.unwrap_or_default().contains(help), "{message}");
+        assert!(failure.detail.unwrap().contains(stderr.trim_end()));
+    }
+}
+
+#[test]
+fn an_exports_file_that_the_server_refuses_is_put_back() {
+    let host = SimHost::fresh();
+    let before = config(EVERYTHING);
+    set_up(&before, &host);
+    let path = camino::Utf8Path::new("/etc/exports.d/phoenix.exports");
+    let file = phoenix_host::Host::read_file(&host, path).unwrap();
+    let exported = look(&before, &host).exports;
+    // The server forgets a client's name between check and load, as a resolver may.
+    host.add_fault(fault("exportfs -ra", FaultKind::Fail))
+        .unwrap();
+    let changed = config(&EVERYTHING.replace(r#"["rw", "sync"]"#, r#"["rw", "async"]"#));
+    let report = run(&plan(&changed, &host), &host);
+    let failed = message(&report, "export:/quickOS/data");
+    assert!(
+        failed.ends_with("phoenix.exports was put back as it was"),
+        "{failed}"
+    );
+    assert_eq!(phoenix_host::Host::read_file(&host, path).unwrap(), file);
+    assert_eq!(look(&before, &host).exports, exported);
+    set_up(&changed, &host);
+}

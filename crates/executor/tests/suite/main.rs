@@ -1,0 +1,14 @@
+//! The executor against the simulated host: whole plans, through the public functions only.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod convergence;
+mod failures;
+mod observing;
+mod safety;
+mod steps;
+mod support;

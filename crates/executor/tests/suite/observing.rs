@@ -1,0 +1,179 @@
+//! Reading a host: what is asked, what absence means, and what is an error.
+
+use std::fmt::Write as _;
+
+use phoenix_executor::observe;
+use phoenix_host::Host;
+use phoenix_host::command::{Command, Output, Program};
+use phoenix_host::sim::SimHost;
+use phoenix_planner::observed::Observed;
+use phoenix_planner::wanted;
+
+use crate::support::{EVERYTHING, Interposed, config, look, plan, run, set_up};
+
+#[test]
+fn the_number_of_commands_does_not_depend_on_the_number_of_datasets() {
+    let count = |datasets: usize| {
+        let mut text = r#"{"zfs": {"pools": [{"name": "tank", "raid_level": "single", "disks":
+            ["/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_4TB_SIM4TC0003"]}], "datasets": ["#
+            .to_owned();
+        for number in 0..datasets {
+            let comma = if number == 0 { "" } else { "," };
+            write!(text, r#"{comma}{{"pool": "tank", "name": "d{number}"}}"#).unwrap();
+        }
+        text.push_str("]}}");
+        let (config, host) = (config(&text), SimHost::fresh());
+        set_up(&config, &host);
+        let before = host.commands().len();
+        assert_eq!(look(&config, &host).datasets.len(), datasets + 1);
+        host.commands()[before..]
+            .iter()
+            .map(|command| command.argv()[..2].join(" "))
+            .collect::<Vec<_>>()
+    };
+    let mut few = count(1);
+    let mut many = count(300);
+    few.sort_unstable();
+    many.sort_unstable();
+    assert_eq!(few, many);
+}
+
+#[test]
+fn nothing_is_asked_recursively() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    set_up(&config, &host);
+    let recursive = |command: &Command| {
+        let is_zfs = matches!(command.program, Program::Zfs | Program::Zpool);
+        is_zfs && command.args.iter().any(|arg| arg == "-r")
+    };
+    assert_eq!(
+        host.commands().iter().find(|command| recursive(command)),
+        None
+    );
+}
+
+#[test]
+fn a_suspended_pool_is_asked_nothing_and_the_other_goes_on() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    set_up(&config, &host);
+    host.edit(|state| state.pools.get_mut("fastData").unwrap().health = "SUSPENDED".to_owned())
+        .unwrap();
+    let before = host.commands().len();
+    let observed = look(&config, &host);
+    let pool = &observed.pools["fastData"];
+    assert_eq!((pool.health.as_str(), pool.vdevs.len()), ("SUSPENDED", 0));
+    assert!(observed.datasets.contains_key("quickOS/data"));
+    assert!(!observed.datasets.contains_key("fastData/test"));
+    for command in &host.commands()[before..] {
+        assert!(!command.to_string().contains("fastData"), "{command}");
+    }
+    let quota = config_with_larger_quota();
+    let report = run(&plan(&quota, &host), &host);
+    assert_eq!(report.summary.changed, 1, "{:?}", report.outcomes);
+}
+
+fn config_with_larger_quota() -> phoenix_config::model::Config {
+    config(&EVERYTHING.replace("800G", "900G"))
+}
+
+#[test]
+fn what_is_not_installed_is_absent() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.edit(|state| {
+        state.storages = None;
+        state.exports = None;
+    })
+    .unwrap();
+    let observed = look(&config, &host);
+    assert_eq!(observed.storages, None);
+    assert!(observed.containers.is_empty());
+    assert!(!observed.exports.available);
+    assert_eq!(observed.node, "pve-sim");
+    assert_eq!(observed.memory, 64 << 30);
+}
+
+#[test]
+fn a_file_without_zfs_does_not_ask_zfs() {
+    let host = SimHost::fresh();
+    let text = r#"{"bind_mounts": [
+        {"container": 101, "host_path": "/srv", "target": "/mnt/srv"}]}"#;
+    look(&config(text), &host);
+    let programs: Vec<_> = host
+        .commands()
+        .iter()
+        .map(|command| command.program)
+        .collect();
+    assert!(!programs.contains(&Program::Zpool), "{programs:?}");
+    assert!(!programs.contains(&Program::Pvesh), "{programs:?}");
+}
+
+#[test]
+fn truncated_output_is_an_error_that_names_the_tool() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    set_up(&config, &host);
+    let whole = look(&config, &host);
+    let writes = host.writes().len();
+    for (start, named) in [
+        ("zpool list", "zpool list"),
+        ("zpool status", "zpool status"),
+        ("zpool get", "zpool get"),
+        ("zfs get", "zfs get"),
+        ("lsblk", "lsblk"),
+        ("find /dev/disk", "find"),
+        ("pvesh get", "pvesh get /storage"),
+        ("exportfs -s", "exportfs -s"),
+    ] {
+        let cut = |command: &Command| -> Option<Output> {
+            let hit = command.to_string().starts_with(start);
+            hit.then(|| {
+                let whole = host.run(command).unwrap().stdout;
+                let line = whole.lines().next().unwrap_or_default();
+                Output::success(&line[..line.len() / 2])
+            })
+        };
+        let torn = Interposed {
+            host: &host,
+            answer: cut,
+        };
+        let error = observe(&torn, &wanted(&config)).unwrap_err();
+        let mut story = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            write!(story, ": {cause}").unwrap();
+            source = cause.source();
+        }
+        assert!(story.contains(named), "{start}: {story}");
+        assert!(story.contains("cannot understand"), "{start}: {story}");
+    }
+    assert_eq!(host.writes().len(), writes);
+    assert_eq!(look(&config, &host), whole);
+}
+
+#[test]
+fn containers_show_pending_values_and_the_host_ids_of_their_users() {
+    let host = SimHost::fresh();
+    let conf = "arch: amd64\nmp0: /a,mp=/x\nmp1: /b,mp=/y\nmp2: /c,mp=/z\nunprivileged: 1\n\
+                lxc.idmap: u 0 200000 65536\nlxc.idmap = g 0 300000 65536\n\n\
+                [pve:pending]\ndelete: mp1\nmp0: /a2,mp=/x\n\n[snap]\nmp2: /old,mp=/z\n";
+    host.edit(|state| {
+        let entry = phoenix_host::sim::state::Entry::file(conf);
+        state.files.insert("/etc/pve/lxc/101.conf".into(), entry);
+    })
+    .unwrap();
+    let text = r#"{"bind_mounts": [
+        {"container": 101, "host_path": "/srv", "target": "/mnt/srv"},
+        {"container": 102, "host_path": "/srv", "target": "/mnt/srv"},
+        {"container": 999, "host_path": "/srv", "target": "/mnt/srv"}]}"#;
+    let Observed { containers, .. } = look(&config(text), &host);
+    let first = &containers[&101];
+    let mounts: Vec<_> = first
+        .mounts
+        .iter()
+        .map(|(key, value)| format!("{key} {value}"))
+        .collect();
+    assert_eq!(mounts, ["mp0 /a2,mp=/x", "mp2 /c,mp=/z"]);
+    assert_eq!(Vec::from_iter(&first.pending), ["mp0", "mp1"]);
+    assert_eq!((first.uid_offset, first.gid_offset), (200_000, 300_000));
+    assert_eq!(containers[&102].uid_offset, 100_000);
+    assert!(!containers.contains_key(&999));
+}

@@ -1,0 +1,257 @@
+//! What phoenix must never do, whatever happens between plan and apply.
+
+use std::collections::BTreeSet;
+
+use phoenix_executor::event::Outcome;
+use phoenix_executor::options::{ApplyOptions, Freshness};
+use phoenix_executor::{ApplyError, apply, is_stale};
+use phoenix_host::sim::SimHost;
+use phoenix_host::sim::state::Entry;
+use phoenix_planner::{Grants, PlanOptions};
+
+use crate::support::{
+    EVERYTHING, config, look, message, options, outcome, plan, plan_with, run, set_up,
+};
+
+const DISK: &str = "nvme-Samsung_SSD_990_PRO_4TB_SIM4TC0003";
+const SERIAL: &str = "SIM4TC0003";
+
+#[test]
+fn a_stale_plan_is_refused_before_anything_is_written() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let first = plan(&config, &host);
+    host.add_signature(DISK, "ext4").unwrap();
+    assert!(is_stale(&first, &look(&config, &host)));
+    let checked = ApplyOptions {
+        freshness: Freshness::Check,
+        ..options(1)
+    };
+    let refused = apply(&first, &host, &checked, &mut ());
+    assert!(
+        matches!(refused, Err(ApplyError::Stale { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(host.writes(), [] as [String; 0]);
+}
+
+#[test]
+fn a_fresh_plan_passes_the_check() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let checked = ApplyOptions {
+        freshness: Freshness::Check,
+        ..options(1)
+    };
+    let report = apply(&plan(&config, &host), &host, &checked, &mut ()).unwrap();
+    assert!(report.is_success());
+}
+
+#[test]
+fn an_unsound_plan_is_refused() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let mut first = plan(&config, &host);
+    first.steps.reverse();
+    let refused = apply(&first, &host, &options(1), &mut ());
+    assert!(
+        matches!(refused, Err(ApplyError::Unsound { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(host.writes(), [] as [String; 0]);
+}
+
+#[test]
+fn a_disk_that_is_no_longer_the_one_of_the_plan_is_left_alone() {
+    type Edit = fn(&mut phoenix_host::sim::state::State);
+    let cases: [(Edit, &str); 5] = [
+        (
+            |state| disk(state).serial = Some("ANOTHER".to_owned()),
+            "leads to another disk (serial ANOTHER",
+        ),
+        (|state| disk(state).size -= 512, "leads to another disk"),
+        (|state| disk(state).links.clear(), "has disappeared"),
+        (
+            |state| {
+                state.swaps.insert("/dev/nvme2n1".to_owned());
+            },
+            "in use: swap",
+        ),
+        (
+            |state| disk(state).table = Some("gpt".to_owned()),
+            "carries PMBR, gpt, and erasing it was not granted",
+        ),
+    ];
+    for (edit, reason) in cases {
+        let (config, host) = (config(EVERYTHING), SimHost::fresh());
+        let first = plan(&config, &host);
+        host.edit(edit).unwrap();
+        let report = run(&first, &host);
+        let failed = message(&report, "pool:fastData");
+        assert!(failed.contains(reason), "{failed}");
+        assert_eq!(outcome(&report, "pool:quickOS").outcome, Outcome::Changed);
+        let touched = host.writes().iter().any(|write| write.contains(DISK));
+        assert!(!touched, "{reason}");
+    }
+}
+
+fn disk(state: &mut phoenix_host::sim::state::State) -> &mut phoenix_host::sim::state::Disk {
+    state
+        .disks
+        .values_mut()
+        .find(|disk| disk.serial.as_deref() == Some(SERIAL))
+        .unwrap()
+}
+
+#[test]
+fn a_granted_disk_is_erased_by_name_and_only_that_one() {
+    for signature in ["ext4", "gpt", "zfs_member"] {
+        let (config, host) = (config(EVERYTHING), SimHost::fresh());
+        host.add_signature(DISK, signature).unwrap();
+        let granted = PlanOptions {
+            grants: Grants {
+                wipe: BTreeSet::from([DISK.to_owned()]),
+                wipe_named: false,
+            },
+            ..PlanOptions::default()
+        };
+        let report = run(&plan_with(&config, &host, &granted), &host);
+        assert!(report.is_success(), "{signature}: {:?}", report.outcomes);
+        let wipes: Vec<String> = host
+            .writes()
+            .into_iter()
+            .filter(|write| write.starts_with("wipefs"))
+            .collect();
+        assert_eq!(
+            wipes.last().unwrap(),
+            "wipefs -a /dev/nvme2n1",
+            "{signature}"
+        );
+        assert!(
+            wipes.iter().all(|wipe| wipe.contains("nvme2n1")),
+            "{wipes:?}"
+        );
+        let forced = |write: &String| write.starts_with("zpool create") && write.contains(" -f");
+        assert!(!host.writes().iter().any(forced));
+        set_up(&config, &host);
+    }
+}
+
+#[test]
+fn a_granted_wipe_does_not_cover_a_disk_that_came_into_use() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.add_signature(DISK, "ext4").unwrap();
+    let granted = PlanOptions {
+        grants: Grants {
+            wipe: BTreeSet::from([DISK.to_owned()]),
+            wipe_named: true,
+        },
+        ..PlanOptions::default()
+    };
+    let first = plan_with(&config, &host, &granted);
+    host.edit(|state| {
+        state.mounts.push(phoenix_host::sim::state::Mount {
+            source: "/dev/nvme2n1".to_owned(),
+            target: "/mnt/precious".into(),
+            fstype: "ext4".to_owned(),
+        });
+    })
+    .unwrap();
+    let report = run(&first, &host);
+    let failed = message(&report, "pool:fastData");
+    assert!(
+        failed.contains("in use: mounted at /mnt/precious"),
+        "{failed}"
+    );
+    assert!(
+        !host
+            .writes()
+            .iter()
+            .any(|write| write.starts_with("wipefs"))
+    );
+}
+
+#[test]
+fn a_dataset_is_never_mounted_over_files_that_came_in_between() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let only_pools = PlanOptions {
+        targets: vec!["pool:quickOS".parse().unwrap()],
+        ..PlanOptions::default()
+    };
+    run(&plan_with(&config, &host, &only_pools), &host);
+    let first = plan(&config, &host);
+    host.edit(|state| {
+        let root = state.datasets.get_mut("quickOS").unwrap();
+        root.files.insert("data".into(), Entry::directory());
+        root.files.insert("data/precious".into(), Entry::file("x"));
+    })
+    .unwrap();
+    let report = run(&first, &host);
+    let failed = message(&report, "dataset:quickOS/data");
+    assert!(failed.contains("/quickOS/data is not empty"), "{failed}");
+    assert!(!host.state().datasets.contains_key("quickOS/data"));
+}
+
+#[test]
+fn nothing_points_at_a_dataset_that_is_not_mounted() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let pools_and_data = PlanOptions {
+        targets: vec!["dataset:quickOS/data".parse().unwrap()],
+        ..PlanOptions::default()
+    };
+    run(&plan_with(&config, &host, &pools_and_data), &host);
+    let rest = plan(&config, &host);
+    host.edit(|state| state.mounts.retain(|mount| mount.source != "quickOS/data"))
+        .unwrap();
+    let report = run(&rest, &host);
+    let failed = message(&report, "permissions:quickOS/data");
+    assert!(
+        failed.contains("\"quickOS/data\" is not mounted"),
+        "{failed}"
+    );
+    for dependent in ["export:/quickOS/data", "mount:101:/mnt/data"] {
+        assert_eq!(outcome(&report, dependent).outcome, Outcome::Blocked);
+    }
+    let told =
+        |write: &&String| write.contains("/quickOS/data ") || write.contains("/quickOS/data,");
+    assert_eq!(host.writes().iter().find(told), None);
+}
+
+#[test]
+fn what_the_file_does_not_name_stays_as_it_is() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.edit(|state| {
+        let exports = Entry::file("/srv 10.9.9.9(ro,sync,no_subtree_check)\n");
+        state.files.insert("/srv".into(), Entry::directory());
+        state.files.insert("/etc/exports".into(), exports);
+        let ours = Entry::file("/srv/old 10.9.9.9(ro,sync,no_subtree_check)\n");
+        state.files.insert("/srv/old".into(), Entry::directory());
+        state
+            .files
+            .insert("/etc/exports.d".into(), Entry::directory());
+        state
+            .files
+            .insert("/etc/exports.d/phoenix.exports".into(), ours);
+        let modprobe = Entry::file("# mine\noptions zfs zfs_txg_timeout=10\n");
+        state
+            .files
+            .insert("/etc/modprobe.d/zfs.conf".into(), modprobe);
+    })
+    .unwrap();
+    set_up(&config, &host);
+    let read = |path: &str| {
+        phoenix_host::Host::read_file(&host, path.into())
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(
+        read("/etc/modprobe.d/zfs.conf"),
+        "# mine\noptions zfs zfs_txg_timeout=10\noptions zfs zfs_arc_max=32212254720\n"
+    );
+    let ours = read("/etc/exports.d/phoenix.exports");
+    assert!(
+        ours.contains("/srv/old 10.9.9.9(ro,sync,no_subtree_check)"),
+        "{ours}"
+    );
+    assert_eq!(
+        read("/etc/exports"),
+        "/srv 10.9.9.9(ro,sync,no_subtree_check)\n"
+    );
+}

@@ -1,0 +1,176 @@
+//! Steps whose way to the goal has a twist.
+
+use std::collections::BTreeMap;
+
+use phoenix_executor::event::Outcome;
+use phoenix_host::Host;
+use phoenix_host::command::{Command, Output};
+use phoenix_host::sim::SimHost;
+use phoenix_host::sim::state::{Dataset, Mount};
+
+use crate::support::{EVERYTHING, Interposed, config, look, message, outcome, plan, run, set_up};
+
+const ARC: &str = r#"{"zfs": {"arc_max": "1G"}}"#;
+const MODPROBE: &str = "/etc/modprobe.d/zfs.conf";
+
+#[test]
+fn a_limit_below_the_floor_lowers_the_floor_first() {
+    let (config, host) = (config(ARC), SimHost::fresh());
+    set_up(&config, &host);
+    let arc = look(&config, &host).arc;
+    assert_eq!((arc.c_max, arc.persistent), (Some(1 << 30), Some(1 << 30)));
+    assert_eq!(
+        host.writes(),
+        [
+            "write-parameter /sys/module/zfs/parameters/zfs_arc_min 536870912",
+            "write-parameter /sys/module/zfs/parameters/zfs_arc_max 1073741824",
+            "write-file /etc/modprobe.d/zfs.conf",
+        ]
+    );
+}
+
+/// A host whose root file system is a dataset: the module is loaded from the initramfs.
+fn zfs_root() -> SimHost {
+    let host = SimHost::fresh();
+    host.edit(|state| {
+        let inside = |path: &camino::Utf8PathBuf| path.strip_prefix("/").unwrap().to_owned();
+        let files = state.files.iter();
+        let root = Dataset {
+            guid: 1,
+            volume: None,
+            properties: BTreeMap::new(),
+            referenced: 0,
+            files: files
+                .map(|(path, entry)| (inside(path), entry.clone()))
+                .collect(),
+        };
+        state.datasets.insert("rpool/ROOT/pve-1".to_owned(), root);
+        state.mounts.insert(
+            1,
+            Mount {
+                source: "rpool/ROOT/pve-1".to_owned(),
+                target: "/".into(),
+                fstype: "zfs".to_owned(),
+            },
+        );
+    })
+    .unwrap();
+    host
+}
+
+#[test]
+fn with_root_on_zfs_the_initramfs_takes_the_limit_over_even_after_a_power_cut() {
+    let config = config(ARC);
+    for cut in 0..5 {
+        let host = zfs_root();
+        let first = plan(&config, &host);
+        host.fail_after(cut);
+        run(&first, &host);
+        host.fail_after(u64::MAX);
+        let before = host.writes().len();
+        set_up(&config, &host);
+        let text = host.read_file(MODPROBE.into()).unwrap().unwrap();
+        assert_eq!(text, "options zfs zfs_arc_max=1073741824\n", "cut {cut}");
+        // However the first run ended, the initramfs was made after the limit was written.
+        let writes = host.writes();
+        let last = |what: &str| writes.iter().rposition(|write| write.starts_with(what));
+        assert!(last("update-initramfs").is_some(), "cut {cut}");
+        if cut < 4 {
+            let again = &writes[before..];
+            assert!(
+                again.contains(&"update-initramfs -u -k all".to_owned()),
+                "cut {cut}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_dataset_that_was_made_but_not_mounted_is_a_failure_that_the_next_run_mends() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let first = plan(&config, &host);
+    // OpenZFS 2.4 exits 0 although the mount failed.
+    let unmounting = Interposed {
+        host: &host,
+        answer: |command: &Command| {
+            let typed = command.to_string();
+            let hit = typed.starts_with("zfs create") && typed.ends_with("quickOS/data");
+            hit.then(|| {
+                let output = host.run(command).unwrap();
+                host.edit(|state| state.mounts.retain(|mount| mount.source != "quickOS/data"))
+                    .unwrap();
+                output
+            })
+        },
+    };
+    let report = run(&first, &unmounting);
+    assert_eq!(
+        message(&report, "dataset:quickOS/data"),
+        "cannot create dataset \"quickOS/data\": it is there, but not mounted at /quickOS/data"
+    );
+    set_up(&config, &host);
+    assert!(host.writes().contains(&"zfs mount quickOS/data".to_owned()));
+}
+
+#[test]
+fn a_dataset_that_somebody_made_otherwise_is_left_as_it_is() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let first = plan(&config, &host);
+    let meddling = Interposed {
+        host: &host,
+        answer: |command: &Command| {
+            let typed = command.to_string();
+            if typed.starts_with("zfs create") && typed.ends_with("quickOS/vm") {
+                let other = Command::write(
+                    command.program,
+                    ["create", "-o", "quota=1048576", "quickOS/vm"],
+                );
+                assert_eq!(host.run(&other).unwrap(), Output::success(""));
+            }
+            None
+        },
+    };
+    let report = run(&first, &meddling);
+    assert_eq!(
+        message(&report, "dataset:quickOS/vm"),
+        "cannot create dataset \"quickOS/vm\": the dataset is there, but compression is lz4 \
+         instead of zstd, quota is 1048576 instead of 858993459200"
+    );
+}
+
+#[test]
+fn a_mount_point_key_that_was_taken_in_between_is_not_overwritten() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let first = plan(&config, &host);
+    let conf = "/etc/pve/lxc/102.conf";
+    let taken = format!(
+        "{}mp0: local:102/vm-102-disk-1.raw,mp=/var/lib/data,size=8G\n",
+        host.read_file(conf.into()).unwrap().unwrap()
+    );
+    host.write_file(conf.into(), &taken).unwrap();
+    let report = run(&first, &host);
+    let failed = message(&report, "mount:102:/mnt/data");
+    assert!(failed.contains("mp0 has become local:102"), "{failed}");
+    assert_eq!(
+        outcome(&report, "mount:101:/mnt/data").outcome,
+        Outcome::Changed
+    );
+    set_up(&config, &host);
+    let text = host.read_file(conf.into()).unwrap().unwrap();
+    assert!(text.contains("mp0: local:102/vm-102-disk-1.raw"), "{text}");
+    assert!(text.contains("mp1: /quickOS/data,mp=/mnt/data"), "{text}");
+}
+
+#[test]
+fn a_missing_main_exports_file_is_made() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.edit(|state| {
+        state.files.remove(camino::Utf8Path::new("/etc/exports"));
+    })
+    .unwrap();
+    set_up(&config, &host);
+    assert_eq!(
+        host.read_file("/etc/exports".into()).unwrap().as_deref(),
+        Some("")
+    );
+}
