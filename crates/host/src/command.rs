@@ -3,6 +3,7 @@
 //! A command is built by the typed modules only (`zfs`, `zpool`, `pve` ...) and never passes a
 //! shell. Running is the hosts' business.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -149,13 +150,22 @@ impl Command {
 /// As a person would type it, quoted for a shell where needed. For reading only.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let argv = self.argv();
-        match shlex::try_join(argv.iter().map(String::as_str)) {
-            Ok(text) => f.write_str(&text),
-            // Only a NUL byte cannot be quoted, and no program can be given one.
-            Err(_) => write!(f, "{argv:?}"),
-        }
+        f.write_str(self.program.name())?;
+        self.args
+            .iter()
+            .try_for_each(|arg| write!(f, " {}", quoted(arg)))
     }
+}
+
+/// A word for a shell. `shlex` also quotes commas and equal signs, which no shell minds inside of
+/// an argument and which nearly every command of ZFS is full of.
+fn quoted(arg: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&byte);
+    if !arg.is_empty() && arg.bytes().all(plain) {
+        return Cow::Borrowed(arg);
+    }
+    // Only a NUL byte cannot be quoted, and no program can be given one.
+    shlex::try_quote(arg).unwrap_or_else(|_| Cow::Owned(format!("{arg:?}")))
 }
 
 /// What a command that ended has left behind.
@@ -240,11 +250,25 @@ mod tests {
 
     #[test]
     fn a_command_reads_as_it_would_be_typed() {
-        let command = Command::write(Program::Zfs, ["create", "-o", "mountpoint=/a b", "tank/x"]);
-        assert_eq!(
-            command.to_string(),
-            "zfs create -o 'mountpoint=/a b' tank/x"
-        );
+        for (args, typed) in [
+            (
+                vec!["get", "-Hp", "-o", "name,value", "a/b"],
+                "zfs get -Hp -o name,value a/b",
+            ),
+            (vec!["set", "quota=1", "tank/x"], "zfs set quota=1 tank/x"),
+            (
+                vec!["set", "mountpoint=/a b", "x"],
+                "zfs set 'mountpoint=/a b' x",
+            ),
+            (vec!["set", "", "$HOME", "a;b"], "zfs set '' '$HOME' 'a;b'"),
+            (vec!["set", "it's"], "zfs set \"it's\""),
+        ] {
+            let command = Command::write(Program::Zfs, args);
+            assert_eq!(command.to_string(), typed);
+            assert_eq!(shlex::split(typed).unwrap(), command.argv());
+        }
+        let odd = Command::write(Program::Zfs, ["a\0b"]);
+        assert_eq!(odd.to_string(), "zfs \"a\\0b\"");
     }
 
     #[test]
