@@ -1,2 +1,9 @@
-//! The binary. Placeholder during the first hour.
-fn main() {}
+//! The `phoenix` binary. Everything it does is in `cli`; everything it knows is in the library.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

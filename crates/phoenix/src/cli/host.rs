@@ -1,0 +1,49 @@
+//! Opens the host that the user chose, and knows where its runs are locked and journalled.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use phoenix::host::local::LocalHost;
+use phoenix::{ExitStatus, Host, SimHost};
+
+use super::args::HostChoice;
+use super::failure::Failure;
+
+/// An open host.
+pub(crate) struct OpenHost {
+    /// The host itself. It can write: wrap it where that is not wanted.
+    pub(crate) host: Box<dyn Host>,
+    /// Held while something is changed. A host in memory needs none.
+    pub(crate) lock: Option<Utf8PathBuf>,
+    /// Where journals go unless the user names a place.
+    pub(crate) journals: Option<Utf8PathBuf>,
+}
+
+/// Opens a host. A simulated host's state file is made here if it does not exist.
+///
+/// # Errors
+/// When the state of a simulated host cannot be read.
+pub(crate) fn open(choice: &HostChoice) -> Result<OpenHost, Failure> {
+    Ok(match choice {
+        HostChoice::Local => OpenHost {
+            host: Box::new(LocalHost::new()),
+            lock: Some("/run/lock/phoenix.lock".into()),
+            journals: Some("/var/lib/phoenix/runs".into()),
+        },
+        HostChoice::Sim(None) => OpenHost {
+            host: Box::new(SimHost::fresh()),
+            lock: None,
+            journals: None,
+        },
+        HostChoice::Sim(Some(state)) => OpenHost {
+            host: Box::new(SimHost::open(state).map_err(|error| {
+                Failure::from_error(ExitStatus::Failed, &error)
+                    .help("name a file that `phoenix --host sim:FILE` wrote, or one that does not exist yet")
+            })?),
+            lock: Some(beside(state, "lock")),
+            journals: Some(beside(state, "runs")),
+        },
+    })
+}
+
+fn beside(state: &Utf8Path, suffix: &str) -> Utf8PathBuf {
+    format!("{state}.{suffix}").into()
+}

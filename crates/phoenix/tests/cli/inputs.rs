@@ -1,0 +1,151 @@
+//! Files of every kind, most of them hostile: a clear error, an exit code of the table, no panic,
+//! no change.
+
+use std::fs::File;
+
+use crate::scenario::Scenario;
+
+/// Validates bytes and returns standard output; the file must be refused.
+#[track_caller]
+fn refused(bytes: &[u8]) -> String {
+    let scenario = Scenario::empty();
+    scenario.write("a.json", bytes);
+    let run = scenario.run("validate a.json").expect_code(3);
+    // Nothing that refuses to validate may be applied.
+    let apply = scenario
+        .run("apply a.json --yes --host sim:host.json")
+        .expect_code(3);
+    assert!(apply.stderr.contains("error"), "{apply:#?}");
+    assert!(
+        !scenario.path("host.json").exists(),
+        "a host was opened for an invalid file"
+    );
+    run.stdout
+}
+
+#[test]
+fn broken_files_are_refused_with_a_code() {
+    let deep = "[".repeat(200_000);
+    let wrong_types = br#"{"zfs":{"pools":7,"datasets":[1,"x",null,{}],"arc_max":[]},
+        "nfs":"x","bind_mounts":{},"nvme":3}"#;
+    for (name, bytes, code) in [
+        ("empty", &b""[..], "phoenix::syntax::json"),
+        ("blank", b" \n", "phoenix::syntax::json"),
+        ("binary", b"\x00\x01\xff\xfe", "phoenix::syntax::"),
+        (
+            "not UTF-8",
+            b"{\"zfs\": \"\xff\"}",
+            "phoenix::syntax::encoding",
+        ),
+        (
+            "cut in half",
+            b"{\"zfs\": {\"pools\": [",
+            "phoenix::syntax::json",
+        ),
+        ("two documents", b"{} {}", "phoenix::syntax::json"),
+        ("deep", deep.as_bytes(), "phoenix::syntax::json"),
+        ("no object", b"[]", "phoenix::schema::wrong-type"),
+        ("wrong types", wrong_types, "phoenix::schema::wrong-type"),
+    ] {
+        let stdout = refused(bytes);
+        assert!(stdout.contains(code), "{name}: {stdout}");
+    }
+}
+
+#[test]
+fn a_file_of_100_megabytes_is_refused_without_being_read_whole() {
+    let scenario = Scenario::empty();
+    let file = File::create(scenario.path("huge.json")).unwrap();
+    file.set_len(100 * 1024 * 1024).unwrap();
+    let run = scenario.run("validate huge.json").expect_code(3);
+    assert!(
+        run.stdout.contains("phoenix::syntax::too-large"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+    let scenario = Scenario::empty();
+    for (args, reason) in [
+        (
+            "validate missing.json",
+            "cannot read missing.json: it does not exist",
+        ),
+        ("validate .", "cannot read .: it is a directory"),
+        ("validate", "there is no configuration file"),
+        (
+            "plan --host sim missing.json",
+            "cannot read missing.json: it does not exist",
+        ),
+        (
+            "apply --host sim missing.json",
+            "cannot read missing.json: it does not exist",
+        ),
+        (
+            "status --host sim missing.json",
+            "cannot read missing.json: it does not exist",
+        ),
+        (
+            "apply --graph missing.json",
+            "cannot read missing.json: it does not exist",
+        ),
+    ] {
+        let run = scenario.run(args).expect_code(3);
+        assert!(run.stderr.contains(reason), "{args}: {run:#?}");
+        assert!(run.stderr.contains("help: "), "{args}: {run:#?}");
+        assert_eq!(run.stdout, "", "{args}");
+    }
+}
+
+/// Root may read everything, so the file is made unreadable in a way that holds for root as well.
+#[test]
+fn a_file_that_may_not_be_read_is_an_error() {
+    let scenario = Scenario::empty();
+    let run = scenario.run("validate /proc/self/mem").expect_code(3);
+    assert!(
+        run.stderr.contains("cannot read /proc/self/mem"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn the_file_is_found_in_the_documented_order() {
+    let scenario = Scenario::with_config("{}");
+    for (name, quota) in [
+        ("argument.json", "1e1"),
+        ("flag.json", "1e2"),
+        ("env.json", "1e3"),
+    ] {
+        scenario.write(
+            name,
+            format!(
+                r#"{{"zfs":{{"pools":[{{"name":"tank"}}],
+                    "datasets":[{{"pool":"tank","name":"a","properties":{{"quota":"{quota}"}}}}]}}}}"#
+            ),
+        );
+    }
+    let env = [
+        ("PHOENIX_CONFIG", "env.json"),
+        ("HYPERVISOR_CONFIG_FILE", "flag.json"),
+    ];
+    for (args, env, file) in [
+        ("validate argument.json", &env[..], "argument.json"),
+        ("validate --config flag.json", &env[..], "flag.json"),
+        ("validate", &env[..], "env.json"),
+        ("validate", &env[1..], "flag.json"),
+    ] {
+        let run = scenario.run_with_env(args, env).expect_code(3);
+        assert!(run.stdout.contains(file), "{args}: {run:#?}");
+    }
+    let run = scenario.run("validate").expect_code(0);
+    assert!(
+        run.stdout.contains("phoenix_hypervisor_config.json"),
+        "{run:#?}"
+    );
+    let run = scenario.run_with_input("validate -", "{").expect_code(3);
+    assert!(run.stdout.contains("<stdin>"), "{run:#?}");
+    scenario
+        .run("validate argument.json --config flag.json")
+        .expect_code(64);
+}

@@ -1,0 +1,16 @@
+//! The binary as users meet it: arguments and files in; standard output, standard error and an exit
+//! code out. Everything runs on simulated hosts in directories of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod apply;
+mod consent;
+mod inputs;
+mod scenario;
+mod surface;

@@ -1,0 +1,224 @@
+//! What programs hold on to: exit codes, JSON, the two streams, colours.
+
+use crate::scenario::{EXAMPLE, Scenario};
+
+#[test]
+fn wrong_usage_ends_with_64_and_help_with_0() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    for (args, code) in [
+        ("", 64),
+        ("destroy", 64),
+        ("plan --nonsense", 64),
+        ("plan --host ssh://root@pve", 64),
+        ("plan --host sim:", 64),
+        ("apply --graph=svg", 64),
+        ("apply -j 0", 64),
+        ("apply --lock-timeout soon", 64),
+        ("apply --allow everything", 64),
+        ("plan --target nonsense", 64),
+        ("plan --host sim --target pool:nope", 64),
+        ("plan --host sim --exclude dataset:quickOS/vm-disk", 64),
+        ("apply --host sim", 64),
+        ("explain phoenix::no::such", 64),
+        ("--help", 0),
+        ("--version", 0),
+        ("apply --help", 0),
+    ] {
+        let run = scenario.run(args).expect_code(code);
+        let (data, talk) = (run.stdout.is_empty(), run.stderr.is_empty());
+        assert_eq!((data, talk), (code != 0, code == 0), "{args}: {run:#?}");
+    }
+}
+
+#[test]
+fn an_unknown_object_gets_a_suggestion() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    let run = scenario.run("plan --host sim --exclude dataset:quickOS/vm-disk");
+    assert!(
+        run.stderr
+            .contains("did you mean dataset:quickOS/vm-disks?"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn validate_speaks_json() {
+    let scenario = Scenario::with_config(r#"{"zfs":{"pools":[{"name":"tank","disk":[]}]}}"#);
+    let answer = scenario.run("validate --format json").expect_code(3).json();
+    assert_eq!(answer["valid"], false);
+    assert_eq!(answer["error_count"], 1);
+    let diagnostic = &answer["diagnostics"][0];
+    assert_eq!(diagnostic["code"], "phoenix::schema::unknown-key");
+    assert_eq!(diagnostic["severity"], "error");
+    let label = &diagnostic["labels"][0];
+    assert_eq!(label["pointer"], "/zfs/pools/0/disk");
+    assert_eq!((&label["line"], &label["column"]), (&1.into(), &33.into()));
+    assert_eq!(
+        (&label["offset"], &label["length"]),
+        (&32.into(), &6.into())
+    );
+}
+
+#[test]
+fn plan_speaks_json() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    let plan = scenario
+        .run("plan --host sim --format json")
+        .expect_code(0)
+        .json();
+    assert_eq!(plan["format"], 1);
+    assert_eq!(
+        plan["summary"]["create"],
+        plan["steps"].as_array().unwrap().len()
+    );
+    assert_eq!(plan["summary"]["refused"], 0);
+    for key in ["id", "refusals", "notes"] {
+        assert!(plan.get(key).is_some(), "{key}");
+    }
+    let step = &plan["steps"][0];
+    for key in ["id", "action", "class", "needs", "changes"] {
+        assert!(step.get(key).is_some(), "{key}: {step}");
+    }
+}
+
+#[test]
+fn disks_speak_json_and_text() {
+    let scenario = Scenario::empty();
+    let disks = scenario
+        .run("disks --host sim --format json")
+        .expect_code(0)
+        .json();
+    let disks = disks["disks"].as_array().unwrap();
+    let free: Vec<_> = disks.iter().filter(|disk| disk["free"] == true).collect();
+    assert_eq!(free.len(), 3, "{disks:#?}");
+    assert_eq!(
+        free[0]["path"],
+        "/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_2TB_SIM2TA0001"
+    );
+    assert_eq!(free[0]["size"], 2_000_398_934_016_u64);
+    let text = scenario.run("disks --host sim").expect_code(0).stdout;
+    assert_eq!(
+        text.lines().filter(|line| line.ends_with("  free")).count(),
+        3,
+        "{text}"
+    );
+    assert!(text.contains("mounted at /"), "{text}");
+}
+
+#[test]
+fn colour_is_off_in_pipes_and_on_by_request() {
+    let scenario = Scenario::with_config("{");
+    for (args, colored) in [
+        ("validate", false),
+        ("validate --color auto", false),
+        ("validate --color never", false),
+        ("validate --color always", true),
+    ] {
+        let run = scenario
+            .run_with_env(args, &[("TERM", "xterm-256color")])
+            .expect_code(3);
+        assert_eq!(run.stdout.contains('\u{1b}'), colored, "{args}: {run:#?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    for args in [
+        "validate",
+        "plan --host sim",
+        "man",
+        "completions bash",
+        "schema",
+    ] {
+        let (code, stderr) = scenario.run_unread(args);
+        assert_eq!(code, Some(0), "{args}: {stderr}");
+        assert!(!stderr.contains("error"), "{args}: {stderr}");
+    }
+}
+
+#[test]
+fn graphs_need_no_host() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    let graph = scenario.run("apply --graph=json").expect_code(0).json();
+    let nodes = graph["nodes"].as_array().unwrap();
+    let edges = graph["edges"].as_array().unwrap();
+    let has_edge = |from: &str, to: &str| {
+        edges
+            .iter()
+            .any(|edge| edge["from"] == from && edge["to"] == to)
+    };
+    assert!(
+        nodes
+            .iter()
+            .any(|node| node["id"] == "host:arc" && node["kind"] == "host")
+    );
+    assert!(has_edge("pool:quickOS", "dataset:quickOS/vm-disks"));
+    assert!(has_edge(
+        "dataset:quickOS/vm-disks",
+        "storage:quickOS-vm-disks"
+    ));
+    for (format, first) in [
+        ("tree", "host:arc"),
+        ("dot", "digraph"),
+        ("mermaid", "graph"),
+    ] {
+        let run = scenario
+            .run(&format!("apply --graph={format}"))
+            .expect_code(0);
+        assert!(run.stdout.contains(first), "{format}: {run:#?}");
+        assert!(
+            run.stdout.contains("quickOS/vm-disks"),
+            "{format}: {run:#?}"
+        );
+    }
+    let tree = scenario.run("apply --graph").expect_code(0).stdout;
+    assert_eq!(tree, scenario.run("apply --graph=tree").stdout);
+}
+
+#[test]
+fn the_schema_of_the_file_is_the_committed_one() {
+    let scenario = Scenario::empty();
+    for (of, key) in [
+        ("", "/properties/zfs"),
+        ("plan", "/properties/steps"),
+        ("event", "/title"),
+    ] {
+        let schema = scenario.run(&format!("schema {of}")).expect_code(0).json();
+        assert!(schema.pointer(key).is_some(), "{of}: {schema:#}");
+    }
+}
+
+#[test]
+fn every_listed_code_is_explained() {
+    let scenario = Scenario::empty();
+    let codes = scenario.run("explain").expect_code(0).stdout;
+    assert!(codes.lines().count() > 7, "{codes}");
+    let text = scenario
+        .run("explain schema::unknown-key")
+        .expect_code(0)
+        .stdout;
+    assert!(
+        text.starts_with("## phoenix::schema::unknown-key\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn completions_and_the_manual_know_every_command() {
+    let scenario = Scenario::empty();
+    let man = scenario.run("man").expect_code(0).stdout;
+    let bash = scenario.run("completions bash").expect_code(0).stdout;
+    for command in [
+        "validate", "plan", "apply", "status", "disks", "schema", "explain",
+    ] {
+        assert!(
+            man.contains(&format!("PHOENIX {}", command.to_uppercase())),
+            "{command}"
+        );
+        assert!(bash.contains(command), "{command}");
+    }
+    for shell in ["zsh", "fish"] {
+        scenario.run(&format!("completions {shell}")).expect_code(0);
+    }
+}
