@@ -21,6 +21,6 @@ pub mod pointer;
 pub mod report;
 pub mod schema;
 pub mod source;
-mod suggest;
+pub mod suggest;
 
 pub use load::{Loaded, MAX_BYTES, load};

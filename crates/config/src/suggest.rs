@@ -3,7 +3,7 @@
 /// The word of `known` that `word` most likely stands for, if any is near enough: the same word in
 /// another case, one typing error in a short word and a few in a long one, or the beginning of the
 /// only word that begins so. Of several, the first of the same length.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     let budget = match length {
