@@ -26,10 +26,8 @@ fn a_missing_dataset_is_made_where_it_hides_nothing() {
                 name: "files in the way",
                 file: &[],
                 host: |host| {
-                    drop(
-                        host.directories
-                            .insert("/tank/vm".into(), ObservedDirectory::default()),
-                    )
+                    host.directories
+                        .insert("/tank/vm".into(), ObservedDirectory::default());
                 },
                 plan: &[
                     "refuse dataset:tank/vm: the directory /tank/vm is not empty: ZFS would mount \
@@ -367,7 +365,9 @@ fn permissions_are_in_the_hosts_numbers() {
                 "/zfs/datasets/1/permissions",
                 r#"{"owner": 33, "ids": "container"}"#,
             )],
-            host: |host| drop(host.containers.remove(&101)),
+            host: |host| {
+                host.containers.remove(&101);
+            },
             plan: &[
                 "refuse permissions:tank/data: none of the containers that mount tank/data is on \
                  this node, so the shift of their ids is unknown",

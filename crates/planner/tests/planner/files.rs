@@ -41,7 +41,9 @@ fn an_edited_plan_is_not_read() {
             "the plan file is damaged",
         ),
         (
-            edited(|plan| drop(plan.as_object_mut().unwrap().remove("notes"))),
+            edited(|plan| {
+                plan.as_object_mut().unwrap().remove("notes");
+            }),
             "the plan file is damaged",
         ),
         (

@@ -34,7 +34,9 @@ fn a_missing_pool_is_made_of_free_disks_only() {
             Case {
                 name: "disk is not there",
                 file: &[],
-                host: |host| drop(host.disks.remove("/dev/disk/by-id/nvme-B")),
+                host: |host| {
+                    host.disks.remove("/dev/disk/by-id/nvme-B");
+                },
                 plan: &["refuse pool:tank: there is no disk /dev/disk/by-id/nvme-B"],
             },
             Case {
@@ -43,7 +45,7 @@ fn a_missing_pool_is_made_of_free_disks_only() {
                 host: |host| {
                     disk(host, "B").obstacles = vec![Obstacle::NotADisk {
                         kind: "part".into(),
-                    }]
+                    }];
                 },
                 plan: &["refuse pool:tank: /dev/disk/by-id/nvme-B is not a whole disk but a part"],
             },
@@ -53,7 +55,7 @@ fn a_missing_pool_is_made_of_free_disks_only() {
                 host: |host| {
                     disk(host, "A").obstacles = vec![Obstacle::InUse {
                         by: "mounted at /".into(),
-                    }]
+                    }];
                 },
                 plan: &["refuse pool:tank: /dev/disk/by-id/nvme-A is in use: mounted at /"],
             },
@@ -109,10 +111,8 @@ fn a_missing_pool_is_made_of_free_disks_only() {
                 name: "files where the pool would be mounted",
                 file: &[],
                 host: |host| {
-                    drop(
-                        host.directories
-                            .insert("/tank".into(), ObservedDirectory::default()),
-                    )
+                    host.directories
+                        .insert("/tank".into(), ObservedDirectory::default());
                 },
                 plan: &[
                     "refuse pool:tank: the directory /tank is not empty: ZFS would mount over it \
@@ -312,7 +312,9 @@ fn an_imported_pool_keeps_its_disks_and_gets_its_properties() {
         Case {
             name: "disk of the file is not there and no member",
             file: &[],
-            host: |host| drop(host.disks.remove("/dev/disk/by-id/nvme-B")),
+            host: |host| {
+                host.disks.remove("/dev/disk/by-id/nvme-B");
+            },
             plan: &[
                 "refuse pool:tank: the file gives pool tank the disk /dev/disk/by-id/nvme-B, \
                      which is not there",

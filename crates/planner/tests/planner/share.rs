@@ -281,7 +281,9 @@ fn mounts_wait_for_what_is_not_there_yet() {
         Case {
             name: "container of another node",
             file: &[],
-            host: |host| drop(host.containers.remove(&101)),
+            host: |host| {
+                host.containers.remove(&101);
+            },
             plan: &["note mount:101:/data: phoenix::mount::container-missing"],
         },
         Case {
@@ -300,10 +302,8 @@ fn mounts_wait_for_what_is_not_there_yet() {
                 r#"{"container": 101, "host_path": "/tank/data/x", "target": "/x"}"#,
             )],
             host: |host| {
-                drop(
-                    host.directories
-                        .insert("/tank/data/x".into(), ObservedDirectory::default()),
-                )
+                host.directories
+                    .insert("/tank/data/x".into(), ObservedDirectory::default());
             },
             plan: &["create mount:101:/x: mp1 /tank/data/x,mp=/x"],
         },
