@@ -1,8 +1,8 @@
 //! The machine that phoenix runs on.
 //!
 //! Programs are found once, in directories that only root can write to, and started without a
-//! shell and without the caller's environment. Nothing that is asked of this host can hang it
-//! for longer than a command's time limit.
+//! shell and without the caller's environment. No program can hold its caller for longer than its
+//! time limit, not even one that hangs inside the kernel.
 
 mod file;
 mod permissions;

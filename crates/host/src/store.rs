@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, Mode, OFlags};
 
 /// The lock could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -53,14 +53,7 @@ impl RunLock {
             source,
         };
         make_parent(path).map_err(failed)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
+        let mut file = open_lock(path).map_err(failed)?;
         let start = Instant::now();
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -82,6 +75,14 @@ impl RunLock {
         sign(&mut file, command).map_err(failed)?;
         Ok(Self { _file: file })
     }
+}
+
+/// Opens or makes the lock file. Its directory may be one that everybody can write to, so a link,
+/// whose target would be overwritten, is refused.
+fn open_lock(path: &Utf8Path) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)?;
+    Ok(File::from(file))
 }
 
 /// Writes who holds the lock, for the message that others get.

@@ -36,16 +36,12 @@ pub struct BlockDevice {
     pub wwn: Option<String>,
     /// How it is attached: `nvme`, `sata`, `usb`, `virtio` ...
     pub tran: Option<String>,
-    /// Whether it turns.
-    pub rota: Option<bool>,
     /// The file system or member signature that udev saw.
     pub fstype: Option<String>,
     /// The label that udev saw; for `zfs_member` the pool.
     pub label: Option<String>,
     /// The kind of partition table that it holds, or, for a partition, lies in.
     pub pttype: Option<String>,
-    /// For a partition, its type.
-    pub parttype: Option<String>,
     /// Where it is mounted; `[SWAP]` for swap. util-linux 2.38 prints a null for nowhere.
     pub mountpoints: Vec<Option<String>>,
     /// What is built on it.

@@ -59,6 +59,19 @@ fn a_lock_that_cannot_be_made_is_no_busy_lock() {
     assert!(matches!(error, LockError::File { .. }), "{error}");
 }
 
+/// In a directory that everybody can write to, a link could lead to any file of root.
+#[test]
+fn a_link_in_place_of_the_lock_is_refused() {
+    let (_keep, directory) = directory();
+    let target = directory.join("precious");
+    fs::write(&target, "precious").unwrap();
+    let path = directory.join("phoenix.lock");
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    let error = RunLock::acquire(&path, "x", Duration::ZERO).unwrap_err();
+    assert!(matches!(error, LockError::File { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+}
+
 #[test]
 fn lines_are_added_for_the_owner_only() {
     let (_keep, directory) = directory();
