@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Loaded;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::pointer::Pointer;
 use crate::source::SourceFile;
 
 /// One diagnostic with the file that it is about.
@@ -82,6 +83,12 @@ impl SourceCode for SourceFile {
         context_lines_before: usize,
         context_lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        // Without context, only the place itself is asked for.
+        if context_lines_before + context_lines_after > 0
+            && let Some(excerpt) = self.excerpt(span)
+        {
+            return Ok(excerpt);
+        }
         let contents = self
             .text()
             .read_span(span, context_lines_before, context_lines_after)?;
@@ -92,6 +99,38 @@ impl SourceCode for SourceFile {
             contents.line(),
             contents.column(),
             contents.line_count(),
+        )))
+    }
+}
+
+/// The longest line that is shown whole, in bytes. Files written by programs are often one line.
+const LONG_LINE: usize = 400;
+
+/// How many bytes of a long line are shown on either side of the place in question.
+const MARGIN: usize = 60;
+
+impl SourceFile {
+    /// The surroundings of `span` in a line that is too long to be shown; `None` for normal lines.
+    fn excerpt<'a>(&'a self, span: &SourceSpan) -> Option<Box<dyn SpanContents<'a> + 'a>> {
+        let text = self.text();
+        let (start, end) = (span.offset(), span.offset() + span.len());
+        let before = text.get(..start)?;
+        let after = text.get(end..)?;
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line_end = end + after.find('\n').unwrap_or(after.len());
+        if line_end - line_start <= LONG_LINE || text.get(start..end)?.contains('\n') {
+            return None;
+        }
+        let from = text.ceil_char_boundary(start.saturating_sub(MARGIN).max(line_start));
+        let to = text.floor_char_boundary((end + MARGIN).min(line_end));
+        let excerpt = self.label(Pointer::root(), from..to, "");
+        Some(Box::new(MietteSpanContents::new_named(
+            self.name().to_owned(),
+            text.get(from..to)?.as_bytes(),
+            SourceSpan::new(from.into(), to - from),
+            excerpt.line - 1,
+            excerpt.column - 1,
+            1,
         )))
     }
 }

@@ -37,8 +37,9 @@ static SCHEMA: LazyLock<(Value, Validator)> = LazyLock::new(|| {
 pub(crate) struct Verdict {
     /// What is wrong, with pointers into the document.
     pub(crate) findings: Vec<Finding>,
-    /// Values that have been replaced by `null`, so that the rest can be read. Rules that miss
-    /// something there must keep quiet: the real problem has been reported.
+    /// Values that have been replaced by `null`, so that the rest can be read, and members whose
+    /// key is misspelt. Rules that miss something there must keep quiet: the real problem has been
+    /// reported.
     pub(crate) removed: BTreeSet<Pointer>,
 }
 
@@ -46,18 +47,35 @@ pub(crate) struct Verdict {
 pub(crate) fn check(document: &mut Value) -> Verdict {
     let (schema, validator) = &*SCHEMA;
     let mut verdict = Verdict::default();
-    for error in validator.iter_errors(document) {
-        verdict.findings.extend(explain::findings(schema, &error));
-        let keeps_value = matches!(
-            error.kind(),
-            ValidationErrorKind::AdditionalProperties { .. } | ValidationErrorKind::Required { .. }
-        );
-        if !keeps_value {
-            verdict
-                .removed
-                .insert(Pointer::new(error.instance_path().as_str()));
+    let errors: Vec<_> = validator.iter_errors(document).collect();
+    for error in &errors {
+        let pointer = Pointer::new(error.instance_path().as_str());
+        match error.kind() {
+            // A misspelt key is there, so nobody needs to hear that it is missing.
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let meant = explain::meant(schema, error, unexpected);
+                verdict.removed.extend(meant.map(|key| pointer.key(key)));
+            }
+            ValidationErrorKind::Required { .. } => {}
+            _ => {
+                verdict.removed.insert(pointer);
+            }
         }
     }
+    for error in &errors {
+        let is_misspelt = match error.kind() {
+            ValidationErrorKind::Required { property } => {
+                let pointer = Pointer::new(error.instance_path().as_str());
+                let key = property.as_str().unwrap_or_default();
+                verdict.removed.contains(&pointer.key(key))
+            }
+            _ => false,
+        };
+        if !is_misspelt {
+            verdict.findings.extend(explain::findings(schema, error));
+        }
+    }
+    drop(errors);
     for pointer in &verdict.removed {
         if let Some(value) = document.pointer_mut(pointer.as_str()) {
             *value = Value::Null;

@@ -8,10 +8,15 @@ use crate::code::Code;
 use crate::diagnostic::{Finding, Part, Place};
 use crate::file::{List, Scalar};
 use crate::pointer::Pointer;
+use crate::suggest;
 
 /// How many places one warning about a historic shape shows. A file written in an old style uses
 /// it everywhere; the first few places say it all.
 const SHOWN_PLACES: usize = 12;
+
+/// How many words "did you mean" may look at for one file. Enough for thousands of mistakes in a
+/// file of normal size; in a huge one, only the first few mistakes get a suggestion.
+const COMPARISONS: usize = 1_000_000;
 
 /// Findings, gathered while a file is translated.
 #[derive(Debug)]
@@ -19,6 +24,7 @@ pub(super) struct Context {
     findings: Vec<Finding>,
     removed: BTreeSet<Pointer>,
     historic: BTreeMap<Code, Historic>,
+    comparisons: usize,
 }
 
 /// Every use of one historic shape.
@@ -35,6 +41,7 @@ impl Context {
             findings: Vec::new(),
             removed,
             historic: BTreeMap::new(),
+            comparisons: COMPARISONS,
         }
     }
 
@@ -68,6 +75,35 @@ impl Context {
         if entry.places.len() < SHOWN_PLACES {
             entry.places.push(place);
         }
+    }
+
+    /// Reports that no dataset is called `name`; `known` are those that are declared.
+    pub(super) fn unknown_dataset<'a>(
+        &mut self,
+        name: &str,
+        known: impl ExactSizeIterator<Item = &'a str>,
+        at: &Pointer,
+    ) {
+        let near = match self.comparisons.checked_sub(known.len()) {
+            Some(rest) => {
+                self.comparisons = rest;
+                suggest::nearest(name, known)
+            }
+            None => None,
+        };
+        self.push(
+            Finding::error(
+                Code::ReferenceUnknownDataset,
+                format!("the dataset \"{name}\" is not declared"),
+            )
+            .help(match near {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => {
+                    "declare it in zfs.datasets, and write its full name POOL/NAME here".to_owned()
+                }
+            })
+            .at(at, "unknown dataset"),
+        );
     }
 
     /// Reports that `object` lacks `key`, unless the key is there with a wrong value.

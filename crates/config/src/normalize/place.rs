@@ -9,7 +9,6 @@ use crate::code::Code;
 use crate::diagnostic::Finding;
 use crate::model::Dataset;
 use crate::pointer::Pointer;
-use crate::suggest;
 
 /// The mountpoints of all declared datasets.
 #[derive(Debug)]
@@ -87,19 +86,7 @@ impl<'a> Mountpoints<'a> {
         at: &Pointer,
     ) -> Option<Directory> {
         let Some(dataset) = self.by_name.get(name) else {
-            let near = suggest::nearest(name, self.by_name.keys().copied());
-            context.push(
-                Finding::error(
-                    Code::ReferenceUnknownDataset,
-                    format!("the dataset \"{name}\" is not declared"),
-                )
-                .help(match near {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None => "declare it in zfs.datasets, and write its full name POOL/NAME here"
-                        .to_owned(),
-                })
-                .at(at, "unknown dataset"),
-            );
+            context.unknown_dataset(name, self.by_name.keys().copied(), at);
             return None;
         };
         let Some(path) = &dataset.mountpoint else {

@@ -183,18 +183,8 @@ pub(super) fn historic_types(
             continue;
         };
         let Some(dataset) = names.get(&name).and_then(|index| datasets.get_mut(*index)) else {
-            let near = suggest::nearest(&name, names.keys().map(String::as_str));
-            context.push(
-                Finding::error(
-                    Code::ReferenceUnknownDataset,
-                    format!("the dataset \"{name}\" is not declared"),
-                )
-                .help(match near {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None => "declare it in zfs.datasets, or remove this entry".to_owned(),
-                })
-                .at(&at.key("dataset"), "unknown dataset"),
-            );
+            let known = names.keys().map(String::as_str);
+            context.unknown_dataset(&name, known, &at.key("dataset"));
             continue;
         };
         let type_at = at.key("storage_type");

@@ -58,6 +58,18 @@ pub(super) fn findings(schema: &Value, error: &ValidationError<'_>) -> Vec<Findi
     vec![one]
 }
 
+/// The keys that unknown ones were probably meant to be.
+pub(super) fn meant<'a>(
+    schema: &'a Value,
+    error: &ValidationError<'_>,
+    unknown: &'a [String],
+) -> impl Iterator<Item = &'a str> {
+    let allowed = Rule::of(schema, error).keys();
+    unknown
+        .iter()
+        .filter_map(move |key| suggest::nearest(key, allowed.iter().copied()))
+}
+
 /// The part of the schema that rejected a value.
 struct Rule<'a> {
     schema: &'a Value,

@@ -77,3 +77,31 @@ fn all_mistakes_come_out_in_one_run_without_noise() {
         ]
     );
 }
+
+/// A misspelt key is one mistake: it is not missing as well, and nothing else is said about what
+/// it would have held.
+#[test]
+fn a_misspelt_key_is_not_missing_too() {
+    let file = r#"{"zfs": {"pools": [{"name": "a", "raid_level": "mirror", "disks": ["nvme-A", "nvme-B"]}],
+        "datasets": [{"pool": "a", "name": "x"}, {"pool": "a", "name": "v", "type": "volume", "volsize": "1G"}]},
+        "nfs": {"exports": [{"dataset": "a/x", "clients": ["10.0.0.1"], "options": ["ro"]}]},
+        "bind_mounts": [{"container": 101, "dataset": "a/x", "target": "/x"}]}"#;
+    assert_eq!(codes(&load("test.json", file.as_bytes())), [""; 0]);
+    for key in [
+        "disks",
+        "raid_level",
+        "volsize",
+        "clients",
+        "container",
+        "target",
+    ] {
+        let wrong = file.replace(&format!("\"{key}\""), &format!("\"{key}x\""));
+        let loaded = load("test.json", wrong.as_bytes());
+        assert_eq!(
+            codes(&loaded),
+            ["phoenix::schema::unknown-key"],
+            "{}",
+            listing(&loaded)
+        );
+    }
+}

@@ -63,3 +63,19 @@ fn json_keeps_the_contract() {
     let json = serde_json::to_string_pretty(&to_json(&loaded)).unwrap();
     insta::assert_snapshot!("contract", json);
 }
+
+/// A file without line breaks shows the surroundings of the problem, not all of it.
+#[test]
+fn a_long_line_is_cut() {
+    let datasets: Vec<_> = (0..100)
+        .map(|index| format!(r#"{{"pool":"tank","name":"d{index}","description":"ä"}}"#))
+        .collect();
+    let text = format!(
+        r#"{{"zfs":{{"pools":[{{"name":"tank","raid_level":"single","disks":["nvme-A"]}}],"datasets":[{}]}}}}"#,
+        datasets
+            .join(",")
+            .replace(r#""name":"d50""#, r#""nmae":"d50""#)
+    );
+    let loaded = load("long.json", text.as_bytes());
+    insta::assert_snapshot!("long_line", graphical(&loaded));
+}
