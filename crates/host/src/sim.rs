@@ -232,20 +232,22 @@ impl Host for SimHost {
             seconds: command.timeout_seconds,
         };
         let concerned = inner.state.faults.iter().any(|fault| fault.matches(&typed));
-        let fault = match concerned {
-            true => inner
+        let fault = if concerned {
+            inner
                 .change(|state| fault::take(&mut state.faults, &typed))
-                .map_err(lost)?,
-            false => None,
+                .map_err(lost)?
+        } else {
+            None
         };
         match fault {
             Some(FaultKind::Fail) => return Ok(Output::failure(1, "simulated failure\n")),
             Some(FaultKind::Hang) => return Err(timed_out()),
             Some(FaultKind::Late) | None => {}
         }
-        let output = match writes {
-            false => look(&inner.state, command),
-            true => inner.change(|state| act(state, command)).map_err(lost)?,
+        let output = if writes {
+            inner.change(|state| act(state, command)).map_err(lost)?
+        } else {
+            look(&inner.state, command)
         };
         match fault {
             Some(_) => Err(timed_out()),
@@ -288,13 +290,13 @@ impl Host for SimHost {
         let done = inner
             .change(|state| set_permissions(state, change))
             .map_err(file_error("change", &change.path))?;
-        match done {
-            true => Ok(()),
-            false => Err(HostError::NotMounted {
-                path: change.path.clone(),
-                dataset: change.dataset.clone(),
-            }),
+        if done {
+            return Ok(());
         }
+        Err(HostError::NotMounted {
+            path: change.path.clone(),
+            dataset: change.dataset.clone(),
+        })
     }
 }
 
@@ -397,10 +399,7 @@ fn effect(command: &Command) -> Effect {
         | Program::Systemctl
         | Program::Udevadm => true,
     };
-    match looks {
-        true => Effect::Read,
-        false => Effect::Write,
-    }
+    if looks { Effect::Read } else { Effect::Write }
 }
 
 /// A command that only looks.

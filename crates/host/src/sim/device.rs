@@ -174,17 +174,19 @@ fn names(disk: &Disk, name: &str, partition: Option<u32>) -> impl Iterator<Item 
 
 /// `nvme0n1p1`, `sda1`.
 pub(super) fn partition_name(disk: &str, number: u32) -> String {
-    match disk.ends_with(|c: char| c.is_ascii_digit()) {
-        true => format!("{disk}p{number}"),
-        false => format!("{disk}{number}"),
+    if disk.ends_with(|c: char| c.is_ascii_digit()) {
+        format!("{disk}p{number}")
+    } else {
+        format!("{disk}{number}")
     }
 }
 
 /// The path of a partition beside the path of its disk, as zpool and udev build it.
 pub(super) fn partition_path(path: &str, number: u32) -> String {
-    match path.starts_with("/dev/disk/") {
-        true => format!("{path}-part{number}"),
-        false => partition_name(path, number),
+    if path.starts_with("/dev/disk/") {
+        format!("{path}-part{number}")
+    } else {
+        partition_name(path, number)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The simulated `lsblk`, `wipefs` and the list of links below `/dev/disk` (util-linux 2.41).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::command::Output;
@@ -111,11 +113,18 @@ fn partition_node(
 }
 
 fn holder_node(state: &State, parent: &str, holder: &Holder) -> Node {
-    let path = match holder.kind.as_str() {
-        "lvm" | "crypt" => format!("/dev/mapper/{}", holder.name),
-        _ => format!("/dev/{}", holder.kernel_name),
+    let path = if holder.kernel_name.starts_with("dm-") {
+        format!("/dev/mapper/{}", holder.name)
+    } else {
+        format!("/dev/{}", holder.kernel_name)
     };
-    let mut node = bare_node(&holder.name, &holder.kernel_name, &path, &holder.kind, 0);
+    let mut node = bare_node(
+        &holder.name,
+        &holder.kernel_name,
+        &path,
+        &holder.kind,
+        holder.size,
+    );
     node.set("pkname", json!(parent));
     node.set(
         "mountpoints",
@@ -222,34 +231,35 @@ fn print_nodes(nodes: &[Node], indent: usize, text: &mut String) {
     }
 }
 
-/// `find /dev/disk -type l -printf '%p\t%l\n'`, in order of the links.
+/// `find /dev/disk -type l -printf '%p\t%l\n'`, in order of the links. When several devices claim
+/// the same label or UUID, as the members of a pool do, one of them has the link.
 pub(super) fn links(state: &State) -> String {
-    let mut lines = Vec::new();
+    let mut links = BTreeMap::new();
     for (name, disk) in &state.disks {
-        let parts = disk.partitions.keys().map(|number| Some(*number));
-        for part in std::iter::once(None).chain(parts) {
-            let target = part.map_or(name.clone(), |number| partition_name(name, number));
+        let mut devices = vec![(None, name.clone(), disk.signatures.first())];
+        devices.extend(disk.partitions.iter().map(|(number, partition)| {
+            let own = partition_name(name, *number);
+            (Some(*number), own, partition.signatures.first())
+        }));
+        for (number, target, signature) in devices {
             for link in &disk.links {
-                let mut path = format!("/dev/disk/by-id/{link}");
-                if let Some(number) = part {
-                    path = partition_path(&path, number);
-                }
-                lines.push(format!("{path}\t../../{target}\n"));
+                let path = format!("/dev/disk/by-id/{link}");
+                let path = number.map_or(path.clone(), |number| partition_path(&path, number));
+                links.entry(path).or_insert_with(|| target.clone());
             }
-            let signatures = match part {
-                Some(number) => disk.partitions.get(&number).map(|part| &part.signatures),
-                None => Some(&disk.signatures),
-            };
-            // udev makes by-uuid links for file systems, not for members of pools.
-            let uuid = signatures
-                .and_then(|list| list.first())
-                .filter(|found| found.kind != "zfs_member")
-                .and_then(|found| found.uuid.as_ref());
-            lines.extend(uuid.map(|uuid| format!("/dev/disk/by-uuid/{uuid}\t../../{target}\n")));
+            let uuid = signature.and_then(|found| found.uuid.as_ref());
+            let label = signature.and_then(|found| found.label.as_ref());
+            let by_uuid = uuid.map(|uuid| format!("/dev/disk/by-uuid/{uuid}"));
+            let by_label = label.map(|label| format!("/dev/disk/by-label/{label}"));
+            for path in by_uuid.into_iter().chain(by_label) {
+                links.entry(path).or_insert_with(|| target.clone());
+            }
         }
     }
-    lines.sort_unstable();
-    lines.concat()
+    links
+        .iter()
+        .map(|(path, target)| format!("{path}\t../../{target}\n"))
+        .collect()
 }
 
 /// `wipefs -J PATH..`

@@ -29,9 +29,10 @@ pub enum FaultKind {
 impl Fault {
     /// Whether the fault waits for such a command.
     pub(super) fn matches(&self, typed: &str) -> bool {
-        match self.pattern.contains('*') {
-            true => glob(&self.pattern, typed),
-            false => typed.contains(&self.pattern),
+        if self.pattern.contains('*') {
+            glob(&self.pattern, typed)
+        } else {
+            typed.contains(&self.pattern)
         }
     }
 }

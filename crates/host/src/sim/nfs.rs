@@ -280,18 +280,19 @@ impl Reader<'_> {
             return;
         };
         self.failed = true;
-        self.stderr += &match twin.options == new.options {
-            true => format!(
+        self.stderr += &if twin.options == new.options {
+            format!(
                 "exportfs: duplicated export entries:\nexportfs: \t{client}:{path}\n\
                  exportfs: \t{client}:{path}\n"
-            ),
-            false => format!(
+            )
+        } else {
+            format!(
                 "exportfs: incompatible duplicated export entries:\n\
                  exportfs: \t{client}:{path} (0x{:x}) [IGNORED]\n\
                  exportfs: \t{client}:{path} (0x{:x})\n",
                 options.flags(),
                 flags_of(&twin.options)
-            ),
+            )
         };
     }
 

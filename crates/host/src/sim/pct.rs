@@ -34,9 +34,10 @@ pub(super) fn list(state: &State) -> Output {
             continue;
         };
         let conf = read(state, path).unwrap_or_default();
-        let status = match state.running.contains(&id) {
-            true => "running",
-            false => "stopped",
+        let status = if state.running.contains(&id) {
+            "running"
+        } else {
+            "stopped"
         };
         let of = |key: &str| conf.options.get(key).cloned().unwrap_or_default();
         let (lock, name) = (of("lock"), of("hostname"));

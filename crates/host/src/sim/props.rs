@@ -255,9 +255,10 @@ pub(super) fn warning(state: &State, dataset: &str, property: &str) -> &'static 
             .iter()
             .any(|vdev| matches!(vdev.class, Class::Special | Class::Dedup))
     });
-    match property == "special_small_blocks" && !has_special_vdev {
-        true => "special_small_blocks: property requires a special device in the pool\n",
-        false => "",
+    if property == "special_small_blocks" && !has_special_vdev {
+        "special_small_blocks: property requires a special device in the pool\n"
+    } else {
+        ""
     }
 }
 
@@ -270,9 +271,10 @@ fn inherited(state: &State, name: &str, property: &str) -> Option<Shown> {
             .get(above)
             .and_then(|dataset| own(dataset, property))
         {
-            let source = match above == name {
-                true => shown.source,
-                false => format!("inherited from {above}"),
+            let source = if above == name {
+                shown.source
+            } else {
+                format!("inherited from {above}")
             };
             return Some(Shown::new(shown.value, source));
         }
@@ -282,9 +284,10 @@ fn inherited(state: &State, name: &str, property: &str) -> Option<Shown> {
 
 fn own(dataset: &Dataset, property: &str) -> Option<Shown> {
     let setting = dataset.properties.get(property)?;
-    let source = match setting.received {
-        true => "received",
-        false => "local",
+    let source = if setting.received {
+        "received"
+    } else {
+        "local"
     };
     Some(Shown::new(setting.value.clone(), source))
 }
@@ -319,9 +322,12 @@ fn block_size(dataset: &Dataset) -> Shown {
 /// OpenZFS 2.3 prints `on` where `sa` is stored.
 fn as_printed(property: &str) -> impl Fn(Shown) -> Shown {
     let is_xattr = property == "xattr";
-    move |shown| match is_xattr && shown.value == "sa" {
-        true => Shown::new("on", shown.source),
-        false => shown,
+    move |shown| {
+        if is_xattr && shown.value == "sa" {
+            Shown::new("on", shown.source)
+        } else {
+            shown
+        }
     }
 }
 

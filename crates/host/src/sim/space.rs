@@ -164,8 +164,5 @@ fn number(dataset: &Dataset, property: &str) -> u64 {
 }
 
 fn require(holds: bool, otherwise: NoSpace) -> Result<(), NoSpace> {
-    match holds {
-        true => Ok(()),
-        false => Err(otherwise),
-    }
+    if holds { Ok(()) } else { Err(otherwise) }
 }

@@ -111,6 +111,8 @@ pub struct Holder {
     pub name: String,
     /// `lsblk`'s type: `lvm`, `crypt`, `raid1` ...
     pub kind: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// What `wipefs` finds on a device.

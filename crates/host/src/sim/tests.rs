@@ -267,6 +267,89 @@ fn pct_changes_containers_as_the_real_one_does() {
     assert_eq!(cases, 11);
 }
 
+/// The six SCSI disks of the guest on which `tests/fixtures` were recorded: two members of a pool,
+/// one with a mounted partition and swap, one below device-mapper, one with an old label, one blank.
+fn scsi_host() -> SimHost {
+    let host = SimHost::fresh();
+    host.edit(|state| {
+        state.disks.clear();
+        state.mounts[0].source = "/dev/vda".to_owned();
+        let serials = ["16000", "14000", "18000", "20000", "22000", "24000"];
+        let wwns = ["3e80", "36b0", "4650", "4e20", "55f0", "5dc0"];
+        for (letter, (serial, wwn)) in ('a'..).zip(serials.iter().zip(wwns)) {
+            let disk = state::Disk {
+                size: 128 << 20,
+                model: Some("scsi_debug".to_owned()),
+                serial: Some((*serial).to_owned()),
+                wwn: Some(format!("0x333333300000{wwn}")),
+                ..state::Disk::default()
+            };
+            state.disks.insert(format!("sd{letter}"), disk);
+        }
+        for (disk, pool, guid) in [
+            ("sda", "hstpool", 2_960_537_330_493_178_954),
+            ("sdb", "hstpool", 2_960_537_330_493_178_954),
+            ("sde", "hstold", 1_529_892_785_564_888_122),
+        ] {
+            let path = format!("/dev/{disk}");
+            let device = state.device(&path).unwrap();
+            state.label(&device, &path, pool, guid);
+        }
+        let sdc = state.disks.get_mut("sdc").unwrap();
+        sdc.table = Some("gpt".to_owned());
+        for (number, kind, label) in [(1, "ext4", "hstdata"), (2, "swap", "hstswap")] {
+            let signature = Signature {
+                kind: kind.to_owned(),
+                offset: 0,
+                uuid: None,
+                label: Some(label.to_owned()),
+            };
+            let partition = Partition {
+                size: 40 << 20,
+                kind: "0fc63daf-8483-4772-8e79-3d69d8477de4".to_owned(),
+                signatures: vec![signature],
+                holders: Vec::new(),
+            };
+            sdc.partitions.insert(number, partition);
+        }
+        state.mounts.push(state::Mount {
+            source: "/dev/sdc1".to_owned(),
+            target: "/mnt/hst".into(),
+            fstype: "ext4".to_owned(),
+        });
+        state.swaps.insert("/dev/sdc2".to_owned());
+        state
+            .disks
+            .get_mut("sdd")
+            .unwrap()
+            .holders
+            .push(state::Holder {
+                kernel_name: "dm-0".to_owned(),
+                name: "hst-vol".to_owned(),
+                kind: "dm".to_owned(),
+                size: 51_200_000,
+            });
+    })
+    .unwrap();
+    host
+}
+
+#[test]
+fn lsblk_and_wipefs_print_what_the_real_ones_print() {
+    let host = scsi_host();
+    let columns = "NAME,KNAME,PKNAME,PATH,TYPE,SIZE,SERIAL,MODEL,WWN,TRAN,ROTA,FSTYPE,LABEL,\
+                   PTTYPE,PARTTYPE,MOUNTPOINTS";
+    let simulated = all_ok(&host, &[&format!("lsblk -J -b -o {columns}")]);
+    let real = include_str!("../../tests/fixtures/lsblk.json");
+    // After these disks the real guest has others.
+    let shared = simulated.strip_suffix("\n   ]\n}\n").unwrap();
+    assert_eq!(shared, &real[..shared.len()]);
+    let simulated = all_ok(&host, &["wipefs -J /dev/sde /dev/sde1"]);
+    assert_eq!(simulated, include_str!("../../tests/fixtures/wipefs.json"));
+    let simulated = all_ok(&host, &["wipefs -J /dev/sdf"]);
+    assert_eq!(simulated, "{\n   \"signatures\": [\n\n   ]\n}\n");
+}
+
 /// A fresh host with a mirror and a pool of every other class of vdev.
 fn two_pools() -> SimHost {
     let host = SimHost::fresh();
@@ -854,7 +937,9 @@ proptest! {
         prop_assert!(run(&host, "exportfs -ra").code.is_some());
         for line in &lines {
             let output = run_argv(&host, line);
-            prop_assert!(output.code == Some(0) || !(output.stderr + &output.stdout).is_empty());
+            // Only getent fails without a word, as the real one does.
+            let silent = output.stderr.is_empty() && output.stdout.is_empty();
+            prop_assert!(output.code == Some(0) || !silent || line[0] == "getent");
         }
         let state = host.state();
         let text = serde_json::to_string(&state).unwrap();

@@ -231,12 +231,13 @@ fn settable(dataset: &Dataset, property: &str, written: &str) -> Result<String, 
     match (&dataset.volume, property) {
         (Some(volume), "volsize") => {
             let size: u64 = value.parse().unwrap_or(0);
-            match size.is_multiple_of(volume.block_size) {
-                true => Ok(value),
-                false => Err(format!(
+            if size.is_multiple_of(volume.block_size) {
+                Ok(value)
+            } else {
+                Err(format!(
                     "'volsize' must be a multiple of volume block size ({})",
                     phoenix_zfs::size::human(volume.block_size)
-                )),
+                ))
             }
         }
         (None, "version") if value != "5" => {
@@ -256,9 +257,10 @@ fn store(state: &mut State, name: &str, checked: Vec<(String, String)>) -> Outpu
     let cannot_mount = plain
         .iter()
         .any(|(property, value)| property == "canmount" && value == "off");
-    let affected = match remount {
-        true => unmount_all(state, name),
-        false => Vec::new(),
+    let affected = if remount {
+        unmount_all(state, name)
+    } else {
+        Vec::new()
     };
     for (property, value) in plain {
         put(state, name, &property, value);

@@ -286,15 +286,17 @@ fn check_encryption(
         let stray = ["keyformat", "keylocation", "pbkdf2iters"]
             .iter()
             .any(|name| properties.contains_key(*name));
-        return match stray {
-            true => Err("Encryption must be turned on to set encryption properties.".to_owned()),
-            false => Ok(()),
+        return if stray {
+            Err("Encryption must be turned on to set encryption properties.".to_owned())
+        } else {
+            Ok(())
         };
     }
     let Some(format) = value("keyformat") else {
-        return match asked.is_some() && !parent_encrypted {
-            true => Err("Keyformat required for new encryption root.".to_owned()),
-            false => Ok(()),
+        return if asked.is_some() && !parent_encrypted {
+            Err("Keyformat required for new encryption root.".to_owned())
+        } else {
+            Ok(())
         };
     };
     properties

@@ -159,10 +159,7 @@ fn health(pool: &Pool) -> &str {
             .vdevs
             .iter()
             .any(|vdev| vdev_health(vdev) != "ONLINE" && vdev.class != Class::Spare);
-    match degraded {
-        true => "DEGRADED",
-        false => &pool.health,
-    }
+    if degraded { "DEGRADED" } else { &pool.health }
 }
 
 fn vdev_health(vdev: &Vdev) -> &str {
@@ -202,9 +199,10 @@ fn describe(name: &str, pool: &Pool, trim: bool) -> String {
             Line::Spare(path) => format!("\t{:width$}  AVAIL   \n", format!("  {path}")),
             Line::Vdev(depth, name, state) => {
                 let indented = format!("{:indent$}{name}", "", indent = depth * 2);
-                let trimmed = match trim && name.starts_with('/') {
-                    true => "  (untrimmed)",
-                    false => "",
+                let trimmed = if trim && name.starts_with('/') {
+                    "  (untrimmed)"
+                } else {
+                    ""
                 };
                 format!("\t{indented:width$}  {state:8}     0     0     0{trimmed}\n")
             }
@@ -272,20 +270,26 @@ fn vdev_lines(name: &str, pool: &Pool) -> Vec<Line> {
 
 /// The paragraphs that zpool prints about a pool that is not well.
 fn explanation(pool: &Pool) -> &'static str {
-    let offline = pool
-        .vdevs
-        .iter()
-        .flat_map(|vdev| &vdev.members)
-        .any(|member| member.state == "OFFLINE");
+    let any_member = |state: &str| {
+        let mut members = pool.vdevs.iter().flat_map(|vdev| &vdev.members);
+        members.any(|member| member.state == state)
+    };
     if pool.health == "SUSPENDED" {
         "status: One or more devices are faulted in response to IO failures.\n\
          action: Make sure the affected devices are connected, then run 'zpool clear'.\n   \
          see: https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-HC\n"
-    } else if offline {
+    } else if any_member("OFFLINE") {
         "status: One or more devices has been taken offline by the administrator.\n\
          \tSufficient replicas exist for the pool to continue functioning in a\n\
          \tdegraded state.\n\
          action: Online the device using 'zpool online' or replace the device with\n\
+         \t'zpool replace'.\n"
+    } else if any_member("REMOVED") {
+        // The quotation mark is missing in the real text too.
+        "status: One or more devices have been removed.\n\
+         \tSufficient replicas exist for the pool to continue functioning in a\n\
+         \tdegraded state.\n\
+         action: Online the device using zpool online' or replace the device with\n\
          \t'zpool replace'.\n"
     } else {
         ""

@@ -436,12 +436,13 @@ fn check_mountpoint(state: &State, request: &Request) -> Result<(), String> {
         None => format!("/{}", request.name),
     };
     let path = Utf8PathBuf::from(path);
-    match mount::is_directory(state, &path) && !state.is_empty(&path) {
-        true => Err(format!(
+    if mount::is_directory(state, &path) && !state.is_empty(&path) {
+        Err(format!(
             "mountpoint '{path}' exists and is not empty\n\
              use '-m' option to provide a different default\n"
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 
