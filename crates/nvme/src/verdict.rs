@@ -1,0 +1,259 @@
+//! The verdict on one drive: its health log, its controller, and how both changed.
+//!
+//! Only what a drive really says counts. Absent values and the zeros of virtual drives lead to
+//! [`Status::Unknown`], never to an alarm and never to "ok".
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::drive::{Drive, Health};
+use crate::finding::{Code, Finding, Status};
+use crate::history::Past;
+use crate::policy::Policy;
+use crate::trend::{Exhaustion, Trend};
+
+/// Errors that came within this many days are news.
+const RECENT_DAYS: i64 = 30;
+/// So many losses of power within [`RECENT_DAYS`] are no longer chance.
+const POWER_LOSSES: u64 = 3;
+/// Degrees below the drive's own limit from which it is called hot.
+const HEAT_MARGIN_CELSIUS: i64 = 5;
+
+/// Everything to say about one drive's health. `past` is its history before this reading.
+pub fn judge(
+    drive: &Drive,
+    policy: &Policy,
+    past: &Past,
+    trend: Option<&Trend>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(controller(drive));
+    let Some(health) = &drive.health else {
+        findings.push(unreadable(drive));
+        return findings;
+    };
+    findings.extend(critical_warnings(health));
+    findings.extend(temperature(drive, health, policy));
+    if !health.reports_wear() {
+        let message = "it keeps no wear data: a virtual drive answers with zeros";
+        findings.push(Finding::new(Status::Unknown, Code::NoWearData, message));
+        return findings;
+    }
+    findings.extend(spare(health, policy));
+    findings.extend(wear(health, policy));
+    findings.extend(media_errors(drive, health, past, now));
+    findings.extend(power_losses(health, past, now));
+    findings.extend(trend.and_then(|trend| forecast(trend, policy, now)));
+    findings
+}
+
+fn controller(drive: &Drive) -> Option<Finding> {
+    let state = drive.controller_state.as_deref()?;
+    let status = match state {
+        "live" => return None,
+        "dead" => Status::Critical,
+        _ => Status::Warning,
+    };
+    let message = format!("the kernel calls its controller \"{state}\"");
+    let help = "look at `dmesg`; a controller that stays so needs a power cycle or a new drive";
+    Some(Finding::new(status, Code::ControllerState, message).help(help))
+}
+
+fn unreadable(drive: &Drive) -> Finding {
+    let mut reasons = drive.gaps.join("; ");
+    if reasons.is_empty() {
+        "nobody answered".clone_into(&mut reasons);
+    }
+    let finding = Finding::new(
+        Status::Unknown,
+        Code::Unreadable,
+        format!("its health could not be read: {reasons}"),
+    );
+    if reasons.contains("not installed") {
+        return finding.help("apt install smartmontools");
+    }
+    finding
+}
+
+fn critical_warnings(health: &Health) -> Vec<Finding> {
+    let warnings = health.warnings();
+    let critical =
+        |code, message: &str, help: &str| Finding::new(Status::Critical, code, message).help(help);
+    let mut findings = Vec::new();
+    if warnings.read_only() {
+        findings.push(critical(
+            Code::ReadOnly,
+            "it has gone read-only and takes no more writes",
+            "copy off what only it holds, then replace it",
+        ));
+    }
+    if warnings.unreliable() {
+        findings.push(critical(Code::Unreliable, unreliable(health), "replace it"));
+    }
+    if warnings.backup_failed() {
+        findings.push(critical(
+            Code::BackupFailed,
+            "its power-loss protection has failed: a power cut can lose writes that it confirmed",
+            "replace it; until then keep synchronous data on another drive",
+        ));
+    }
+    if warnings.memory_region() {
+        findings.push(critical(
+            Code::MemoryRegion,
+            "its persistent memory region has become unreliable",
+            "replace it if anything uses that region",
+        ));
+    }
+    findings
+}
+
+/// Several makers raise the bit when the rated endurance is used up, without any error
+/// (smartmontools issue 537). It stays critical: two such drives died together.
+fn unreliable(health: &Health) -> &'static str {
+    let worn_out = health.percentage_used.is_some_and(|used| used >= 100);
+    if worn_out && health.media_errors == Some(0) {
+        "it calls itself unreliable; with no media errors so far, the used-up endurance is why"
+    } else {
+        "it calls itself unreliable after media or internal errors"
+    }
+}
+
+fn temperature(drive: &Drive, health: &Health, policy: &Policy) -> Option<Finding> {
+    let degrees = health.temperature_celsius;
+    let over = |limit: Option<i64>| Some((degrees?, limit?)).filter(|(is, limit)| is >= limit);
+    let own = drive
+        .warning_celsius
+        .map(|limit| limit.saturating_sub(HEAT_MARGIN_CELSIUS));
+    let (status, message) = if let Some((is, limit)) = over(drive.critical_celsius) {
+        (
+            Status::Critical,
+            format!("it is at {is} °C, the drive calls {limit} °C critical"),
+        )
+    } else if let Some((is, limit)) = over(policy.temperature_warning_celsius) {
+        (
+            Status::Warning,
+            format!("it is at {is} °C, the configuration warns at {limit} °C"),
+        )
+    } else if let Some((is, _)) = over(own).filter(|_| policy.temperature_warning_celsius.is_none())
+    {
+        let limit = drive.warning_celsius.unwrap_or_default();
+        (
+            Status::Warning,
+            format!("it is at {is} °C, close to its own limit of {limit} °C"),
+        )
+    } else if health.warnings().temperature() {
+        let message = "it reports a temperature outside its limits";
+        (Status::Warning, message.to_owned())
+    } else {
+        return None;
+    };
+    let help = "look after air flow and heat sink: hot drives slow down and age faster";
+    Some(Finding::new(status, Code::TemperatureHigh, message).help(help))
+}
+
+/// The drive's own threshold decides, not a fixed number: Optane has 0, consumer drives 5 or 10.
+fn spare(health: &Health, policy: &Policy) -> Option<Finding> {
+    let spare = health.available_spare_percent?;
+    let limit = health.available_spare_threshold_percent?;
+    if spare < limit || health.warnings().spare() {
+        let message =
+            format!("{spare} % of its spare blocks are left, below its own limit of {limit} %");
+        let help = "replace it now: the next step is read-only";
+        return Some(Finding::new(Status::Critical, Code::SpareBelowThreshold, message).help(help));
+    }
+    let low = spare <= limit.saturating_add(policy.spare_margin_percent);
+    low.then(|| {
+        let message =
+            format!("{spare} % of its spare blocks are left, close to its own limit of {limit} %");
+        Finding::new(Status::Warning, Code::SpareLow, message).help("order a replacement")
+    })
+}
+
+fn wear(health: &Health, policy: &Policy) -> Option<Finding> {
+    let used = health.percentage_used?;
+    let status = if used >= policy.wear_critical_percent {
+        Status::Critical
+    } else if used >= policy.wear_warning_percent {
+        Status::Warning
+    } else {
+        return None;
+    };
+    // The field is one byte: the drive cannot say more than 255.
+    let or_more = if used >= 255 { " or more" } else { "" };
+    let message = format!("{used} %{or_more} of its rated endurance is used");
+    let code = if used >= 100 {
+        Code::WearExhausted
+    } else {
+        Code::WearHigh
+    };
+    Some(Finding::new(status, code, message).help("replace it; this is wear, not how full it is"))
+}
+
+fn media_errors(drive: &Drive, health: &Health, past: &Past, now: Timestamp) -> Option<Finding> {
+    let errors = health.media_errors.filter(|errors| *errors > 0)?;
+    let acknowledged = past.acknowledged_media_errors().unwrap_or(0);
+    let before = past.value_before(days_ago(now, RECENT_DAYS), |sample| sample.media_errors);
+    let grown = before.map_or(0, |before| errors.saturating_sub(before.max(acknowledged)));
+    if errors <= acknowledged {
+        return None;
+    }
+    let name = drive.serial.as_deref().unwrap_or(&drive.name);
+    let known = if acknowledged > 0 {
+        format!(", {acknowledged} of them acknowledged")
+    } else {
+        String::new()
+    };
+    if grown > 0 || acknowledged > 0 {
+        let message =
+            format!("data could not be read back {errors} times{known}, and the number grows");
+        let help = "run `zpool scrub`, see `zpool status -v`, and replace the drive";
+        return Some(Finding::new(Status::Critical, Code::MediaErrors, message).help(help));
+    }
+    let times = if errors == 1 {
+        "once".to_owned()
+    } else {
+        format!("{errors} times")
+    };
+    let message = format!("data could not be read back {times} so far");
+    let help = format!(
+        "run `zpool scrub`; if the number stays, accept it with `phoenix nvme --acknowledge {name}`"
+    );
+    Some(Finding::new(Status::Warning, Code::MediaErrors, message).help(help))
+}
+
+fn power_losses(health: &Health, past: &Past, now: Timestamp) -> Option<Finding> {
+    let total = health.unsafe_shutdowns?;
+    let before = past.value_before(days_ago(now, RECENT_DAYS), |sample| sample.unsafe_shutdowns)?;
+    let grown = total.saturating_sub(before);
+    (grown >= POWER_LOSSES).then(|| {
+        let message = format!("it lost power without notice {grown} times within {RECENT_DAYS} days");
+        let help = "look after power supply, slot and cable; without power-loss protection this costs data";
+        Finding::new(Status::Warning, Code::UnsafeShutdowns, message).help(help)
+    })
+}
+
+fn forecast(trend: &Trend, policy: &Policy, now: Timestamp) -> Option<Finding> {
+    let Exhaustion::Expected {
+        earliest, likely, ..
+    } = &trend.exhaustion
+    else {
+        return None;
+    };
+    let horizon = now
+        .checked_add(SignedDuration::from_hours(
+            24 * policy.forecast_warning_days,
+        ))
+        .ok()?
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    (*earliest <= horizon).then(|| {
+        let message = format!("at this pace its rated endurance is used up around {likely}, {earliest} at the earliest");
+        let help = "order a replacement, or move what writes most";
+        Finding::new(Status::Warning, Code::WearForecast, message).help(help)
+    })
+}
+
+fn days_ago(now: Timestamp, days: i64) -> Timestamp {
+    now.checked_sub(SignedDuration::from_hours(24 * days))
+        .unwrap_or(Timestamp::MIN)
+}

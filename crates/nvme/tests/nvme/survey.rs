@@ -1,0 +1,166 @@
+//! Asking a host: smartctl, then nvme-cli, then the kernel.
+
+use phoenix_host::command::Output;
+use phoenix_nvme::drive::Source;
+use phoenix_nvme::{Drive, survey};
+
+use crate::support::{CannedHost, fixture};
+
+const NAME: &str = "nvme1n1";
+
+/// The lab's host as recorded, with those tools that `tools` names.
+fn host(tools: &[&str]) -> CannedHost {
+    let mut host = CannedHost::default();
+    for line in fixture("lab/sysfs.tsv").lines() {
+        let (path, contents) = line.split_once('\t').unwrap();
+        host = host.file(path, contents);
+    }
+    if tools.contains(&"smartctl") {
+        host = host.answer(
+            "smartctl -j -x /dev/nvme1n1",
+            0,
+            &fixture("lab/smartctl-nvme1n1.json"),
+        );
+    }
+    if tools.contains(&"nvme") {
+        for (what, file) in [
+            ("smart-log", "nvme-smart-log"),
+            ("id-ctrl", "nvme-id-ctrl"),
+            ("id-ns", "nvme-id-ns"),
+        ] {
+            let command = format!("nvme {what} -o json /dev/nvme1n1");
+            host = host.answer(&command, 0, &fixture(&format!("lab/{file}.json")));
+        }
+    }
+    host
+}
+
+fn look(host: &CannedHost) -> Drive {
+    survey(host, &[NAME.to_owned()]).remove(0)
+}
+
+fn facts(
+    drive: &Drive,
+) -> (
+    Option<&str>,
+    Option<&str>,
+    Option<&str>,
+    Option<u64>,
+    Option<u64>,
+    Option<bool>,
+    Option<&str>,
+) {
+    (
+        drive.model.as_deref(),
+        drive.serial.as_deref(),
+        drive.firmware.as_deref(),
+        drive.capacity_bytes,
+        drive.logical_block_bytes,
+        drive.supports_trim,
+        drive.controller_state.as_deref(),
+    )
+}
+
+#[test]
+fn every_reader_tells_the_same_identity() {
+    let expected = (
+        Some("QEMU NVMe Ctrl"),
+        Some("PHX4TC03"),
+        Some("10.0.2"),
+        Some(4_398_046_511_104),
+        Some(512),
+        Some(true),
+        Some("live"),
+    );
+    let cases: [(&[&str], Source); 4] = [
+        (&["smartctl", "nvme"], Source::Smartctl),
+        (&["smartctl"], Source::Smartctl),
+        (&["nvme"], Source::NvmeCli),
+        (&[], Source::Sysfs),
+    ];
+    for (tools, source) in cases {
+        let drive = look(&host(tools));
+        assert_eq!(drive.source, source, "{tools:?}");
+        assert_eq!(facts(&drive), expected, "{tools:?}");
+    }
+}
+
+#[test]
+fn both_tools_tell_the_same_health() {
+    let by_smartctl = look(&host(&["smartctl"])).health.unwrap();
+    let by_nvme_cli = look(&host(&["nvme"])).health.unwrap();
+    assert_eq!(by_smartctl.temperature_celsius, Some(50));
+    // Two readings a moment apart: only the reads in between differ.
+    let without_reads = |mut health: phoenix_nvme::Health| {
+        health.read_bytes = None;
+        health
+    };
+    assert_eq!(without_reads(by_smartctl), without_reads(by_nvme_cli));
+}
+
+#[test]
+fn nvme_cli_adds_limits_and_formats() {
+    let drive = look(&host(&["smartctl", "nvme"]));
+    assert_eq!(
+        (drive.warning_celsius, drive.critical_celsius),
+        (Some(70), Some(100))
+    );
+    assert_eq!(drive.lba_formats.len(), 8);
+    assert_eq!(drive.gaps, Vec::<String>::new());
+}
+
+#[test]
+fn a_host_without_tools_says_what_is_missing() {
+    let drive = look(&host(&[]));
+    assert_eq!(
+        drive.gaps,
+        [
+            "smartctl is not installed on this host",
+            "nvme is not installed on this host"
+        ]
+    );
+}
+
+#[test]
+fn a_drive_that_fails_leaves_the_others_alone() {
+    let mut host = host(&["smartctl"])
+        .answer(
+            "smartctl -j -x /dev/nvme9n1",
+            2,
+            &fixture("lab/smartctl-missing.json"),
+        )
+        .answer(
+            "nvme smart-log -o json /dev/nvme9n1",
+            1,
+            &fixture("lab/nvme-smart-log-missing.json"),
+        )
+        .answer(
+            "smartctl -j -x /dev/vda",
+            1,
+            &fixture("lab/smartctl-vda.json"),
+        );
+    let silent = Output::failure(1, "Permission denied\n");
+    host.answers
+        .insert("smartctl -j -x /dev/sda".to_owned(), silent);
+    let names = ["nvme9n1", "nvme1n1", "vda", "sda"].map(str::to_owned);
+    let drives = survey(&host, &names);
+    let gaps: Vec<String> = drives
+        .iter()
+        .map(|drive| format!("{}: {}", drive.name, drive.gaps.join("; ")))
+        .collect();
+    insta::assert_snapshot!(gaps.join("\n"), @r"
+    nvme9n1: smartctl: Smartctl open device: /dev/nvme9n1 failed: No such device; nvme: /dev/nope: No such file or directory
+    nvme1n1: 
+    vda: smartctl: /dev/vda: Unable to detect device type
+    sda: smartctl -j -x /dev/sda: Permission denied
+    ");
+}
+
+#[test]
+fn a_controller_of_another_drive_is_not_believed() {
+    // Under native multipath nvme1 need not be the controller of nvme1n1.
+    let host = host(&["smartctl"])
+        .file("/sys/class/nvme/nvme1/serial", "ANOTHER\n")
+        .file("/sys/class/nvme/nvme1/state", "dead\n");
+    assert_eq!(look(&host).controller_state, None);
+}
