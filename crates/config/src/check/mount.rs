@@ -15,7 +15,13 @@ const OPTIONS: [&str; 6] = [
     "discard", "lazytime", "noatime", "nodev", "noexec", "nosuid",
 ];
 /// Options of the whole file system, which a bind mount cannot change: the kernel ignores them.
-const INEFFECTIVE: [&str; 2] = ["discard", "lazytime"];
+const INEFFECTIVE: [(&str, &str); 2] = [
+    (
+        "discard",
+        "TRIM is the business of the pool, whose `autotrim` phoenix sets to on",
+    ),
+    ("lazytime", "it is an option of the whole file system"),
+];
 /// Directories of the host that no container may see (pct(1)). Below them there may be harmless
 /// ones.
 const SYSTEM_DIRECTORIES: [&str; 15] = [
@@ -28,6 +34,7 @@ const SYSTEM_TREES: [&str; 4] = ["/dev", "/etc/pve", "/proc", "/sys"];
 const CONTAINER_IDS: std::ops::RangeInclusive<u32> = 100..=999_999_999;
 
 pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
+    ineffective_options(index, findings);
     let sources = sources(index);
     let mut targets: BTreeMap<(u32, &str), &BindMount> = BTreeMap::new();
     for mount in &index.config.mounts {
@@ -39,7 +46,7 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
         } else {
             targets.insert(key, mount);
         }
-        options(mount, findings);
+        unknown_options(mount, findings);
         let at = place(index, mount);
         let unfit = source(mount, &at).or_else(|| system_directory(mount, &at));
         let (path, dataset) = (&mount.host_path, mount.dataset.as_deref());
@@ -141,14 +148,9 @@ fn system_directory(mount: &BindMount, at: &Pointer) -> Option<Finding> {
     })
 }
 
-fn options(mount: &BindMount, findings: &mut Vec<Finding>) {
-    for option in &mount.options {
-        if !OPTIONS.contains(&option.text.as_str()) {
-            findings.push(unknown_option(option));
-        } else if INEFFECTIVE.contains(&option.text.as_str()) {
-            findings.push(ineffective(mount, option));
-        }
-    }
+fn unknown_options(mount: &BindMount, findings: &mut Vec<Finding>) {
+    let unknown = |option: &&MountOption| !OPTIONS.contains(&option.text.as_str());
+    findings.extend(mount.options.iter().filter(unknown).map(unknown_option));
 }
 
 fn unknown_option(option: &MountOption) -> Finding {
@@ -170,24 +172,24 @@ fn unknown_option(option: &MountOption) -> Finding {
     .at(&option.origin, "not a mount option")
 }
 
-fn ineffective(mount: &BindMount, option: &MountOption) -> Finding {
-    let text = &option.text;
-    let what = match &mount.dataset {
-        Some(dataset) => format!("a bind mount of dataset \"{dataset}\""),
-        None => "a bind mount".to_owned(),
-    };
-    let help = match text.as_str() {
-        "discard" => {
-            "remove it: TRIM is the business of the pool, whose `autotrim` phoenix sets to on"
+/// One finding for each option, however many mounts have it.
+fn ineffective_options(index: &Index<'_>, findings: &mut Vec<Finding>) {
+    let mounts = &index.config.mounts;
+    for (name, why) in INEFFECTIVE {
+        let options = mounts.iter().flat_map(|mount| &mount.options);
+        let mut places = options.filter(|option| option.text == name).peekable();
+        if places.peek().is_none() {
+            continue;
         }
-        _ => "remove it: it is an option of the whole file system",
-    };
-    Finding::warning(
-        Code::MountIneffectiveOption,
-        format!("`{text}` does nothing on {what}"),
-    )
-    .help(help)
-    .at(&option.origin, "ignored without a word")
+        let finding = Finding::warning(
+            Code::MountIneffectiveOption,
+            format!("`{name}` does nothing on the bind mount of a dataset"),
+        )
+        .help(format!("remove it: {why}"));
+        findings.push(places.fold(finding, |finding, option| {
+            finding.at(&option.origin, "ignored without a word")
+        }));
+    }
 }
 
 /// Who mounts what already: the sources of each container.

@@ -718,6 +718,19 @@ fn bind_mounts() {
 }
 
 #[test]
+fn an_option_without_effect_is_said_once_for_all_mounts() {
+    let second =
+        json!({"container": 102, "dataset": "tank/data", "target": "/x", "options": ["discard"]});
+    assert_eq!(
+        drawn(&[
+            ("/bind_mounts/0/options", json!(["noatime", "discard"])),
+            ("/bind_mounts/-", second)
+        ]),
+        ["mount::ineffective-option | discard | discard"]
+    );
+}
+
+#[test]
 fn read_cache() {
     table(&[
         ("/zfs/arc_max", json!("63M"), &["arc::too-small | 63M"]),
