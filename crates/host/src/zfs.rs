@@ -7,6 +7,7 @@ mod failure;
 use std::collections::BTreeMap;
 
 pub use failure::{ZfsFailure, classify};
+use phoenix_zfs::property::argument;
 
 use crate::Host;
 use crate::command::{Command, Program};
@@ -160,7 +161,7 @@ pub fn set(name: &str, properties: &BTreeMap<String, String>) -> Command {
     let args = args.chain(
         properties
             .iter()
-            .map(|(key, value)| format!("{key}={value}")),
+            .map(|(key, value)| format!("{key}={}", argument(key, value))),
     );
     Command::write(Program::Zfs, args.chain([name.to_owned()]))
 }
@@ -172,5 +173,5 @@ pub fn mount(name: &str) -> Command {
 
 fn options(properties: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
     let pairs = properties.iter();
-    pairs.flat_map(|(key, value)| ["-o".to_owned(), format!("{key}={value}")])
+    pairs.flat_map(|(key, value)| ["-o".to_owned(), format!("{key}={}", argument(key, value))])
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
+use phoenix_zfs::property::argument;
 pub use status::{DiskStatus, PoolStatus, VdevStatus, parse_status};
 
 use crate::command::{Command, Program};
@@ -156,7 +157,7 @@ pub fn create(spec: &PoolSpec) -> Command {
     let mut args = vec!["create".to_owned()];
     for (flag, properties) in [("-o", &spec.properties), ("-O", &spec.root_properties)] {
         for (key, value) in properties {
-            args.extend([flag.to_owned(), format!("{key}={value}")]);
+            args.extend([flag.to_owned(), format!("{key}={}", argument(key, value))]);
         }
     }
     args.push(spec.name.clone());
@@ -175,7 +176,7 @@ pub fn create(spec: &PoolSpec) -> Command {
 
 /// `zpool set`: one property of one pool.
 pub fn set(pool: &str, key: &str, value: &str) -> Command {
-    let pair = format!("{key}={value}");
+    let pair = format!("{key}={}", argument(key, value));
     Command::write(Program::Zpool, ["set", pair.as_str(), pool])
 }
 

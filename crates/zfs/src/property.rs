@@ -177,6 +177,29 @@ pub fn same_value(name: &str, a: &str, b: &str) -> bool {
     a == b || canonical(name, a) == canonical(name, b)
 }
 
+/// What to write after `NAME=` for `zfs set`, `zfs create -o` and their `zpool` twins, so that ZFS
+/// stores `stored`. ZFS does not take everything that it prints: a quota of 0 must be `none`, and
+/// an empty comment is printed as `-`.
+///
+/// ```
+/// use phoenix_zfs::property::argument;
+/// assert_eq!(argument("quota", "0"), "none");
+/// assert_eq!(argument("quota", "1073741824"), "1073741824");
+/// assert_eq!(argument("comment", "-"), "");
+/// assert_eq!(argument("special_small_blocks", "0"), "0");
+/// ```
+pub fn argument<'a>(name: &str, stored: &'a str) -> &'a str {
+    let kind = DATASET
+        .get(name)
+        .or_else(|| POOL.get(name))
+        .map(|property| property.kind);
+    match (kind, stored) {
+        (Some(Kind::Limit), "0") => "none",
+        (Some(Kind::Text), "-") => "",
+        _ => stored,
+    }
+}
+
 /// Whether the dataset property is fixed when the dataset is created.
 pub fn is_create_only(name: &str) -> bool {
     DATASET
