@@ -52,7 +52,8 @@ pub struct Place {
 /// Which bytes of a value a place means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// The member's name.
+    /// The member's name. A list item has none: there it is the opening bracket of an object or
+    /// list, and otherwise the value.
     Key,
     /// The whole value.
     Value,

@@ -23,4 +23,4 @@ pub mod schema;
 pub mod source;
 pub mod suggest;
 
-pub use load::{Loaded, MAX_BYTES, load};
+pub use load::{Loaded, MAX_BYTES, load, load_lxc_configs};

@@ -3,12 +3,15 @@
 //! Owns the order of the stages. Only text that is not JSON ends the work early: every later stage
 //! takes what the earlier ones found wrong out of its way, so that one run shows all problems.
 
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
 use serde_json::Value;
 
 use crate::code::Code;
-use crate::diagnostic::{Diagnostic, Finding, Label, Severity};
+use crate::diagnostic::{Diagnostic, Finding, Label, Place, Severity};
 use crate::file::File;
-use crate::model::Config;
+use crate::model::{BindMount, Config};
 use crate::pointer::Pointer;
 use crate::schema::Verdict;
 use crate::source::{self, SourceFile};
@@ -56,6 +59,22 @@ impl Loaded {
 
 /// Reads the configuration `bytes`, which messages call `name`.
 pub fn load(name: &str, bytes: &[u8]) -> Loaded {
+    load_with(name, bytes, read)
+}
+
+/// Reads a second file, of which only the `mount_points` of its `lxc_configs` count, and adds them
+/// to `base` as bind mounts. What `base` declares already in the same words is not added again.
+///
+/// The diagnostics and the origins of the added mounts are places in the second file.
+pub fn load_lxc_configs(name: &str, bytes: &[u8], base: &Config) -> Loaded {
+    load_with(name, bytes, |document| read_lxc_configs(document, base))
+}
+
+fn load_with(
+    name: &str,
+    bytes: &[u8],
+    read: impl FnOnce(Value) -> (Config, Vec<Finding>),
+) -> Loaded {
     let parsed = source::parse(name, bytes);
     let source = parsed.source;
     let mut diagnostics = parsed.diagnostics;
@@ -122,13 +141,7 @@ fn read(mut document: Value) -> (Config, Vec<Finding>) {
         .pointer("/network/default_subnet")
         .and_then(Value::as_str)
         .map(str::to_owned);
-    let file: File = match serde_path_to_error::deserialize(document) {
-        Ok(file) => file,
-        Err(error) => {
-            findings.push(unreadable(&error));
-            File::default()
-        }
-    };
+    let file = typed(document, &mut findings);
     let (config, translated) = normalize::normalize(file, removed, default_subnet);
     findings.extend(translated);
     findings.extend(check::run(&config));
@@ -137,6 +150,47 @@ fn read(mut document: Value) -> (Config, Vec<Finding>) {
         findings.push(bare_zfs());
     }
     (config, findings)
+}
+
+/// The base configuration with the bind mounts of another document's containers.
+fn read_lxc_configs(mut document: Value, base: &Config) -> (Config, Vec<Finding>) {
+    let verdict = schema::check(&mut document);
+    let mut findings = verdict.findings;
+    let file = typed(document, &mut findings);
+    let (mounts, translated) =
+        normalize::lxc_configs(file.lxc_configs, verdict.removed, &base.datasets);
+    findings.extend(translated);
+
+    let declared: BTreeSet<_> = base.mounts.iter().map(what_is_mounted).collect();
+    let is_new = |mount: &BindMount| !declared.contains(&what_is_mounted(mount));
+    let mut config = base.clone();
+    config.mounts.extend(mounts.into_iter().filter(is_new));
+
+    // The base has been checked by itself, and its places are in another file.
+    let section = Pointer::root().key("lxc_configs").key("");
+    let is_here = |place: &Place| place.pointer.as_str().starts_with(section.as_str());
+    for mut finding in check::run(&config) {
+        finding.places.retain(is_here);
+        if !finding.places.is_empty() {
+            findings.push(finding);
+        }
+    }
+    (config, findings)
+}
+
+fn what_is_mounted(mount: &BindMount) -> (u32, &str, &Utf8Path) {
+    (mount.container, &mount.target, &mount.host_path)
+}
+
+/// The document as the file's types; what the schema rejects has been taken out before.
+fn typed(document: Value, findings: &mut Vec<Finding>) -> File {
+    match serde_path_to_error::deserialize(document) {
+        Ok(file) => file,
+        Err(error) => {
+            findings.push(unreadable(&error));
+            File::default()
+        }
+    }
 }
 
 /// Top-level keys that are no section of phoenix but look like one.

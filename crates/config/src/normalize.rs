@@ -15,11 +15,11 @@ mod properties;
 mod share;
 mod storage;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Finding;
-use crate::file::{File, Nvme};
-use crate::model::{Config, NvmePolicy};
+use crate::file::{File, LxcConfig, Nvme};
+use crate::model::{BindMount, Config, Dataset, NvmePolicy};
 use crate::pointer::Pointer;
 use context::Context;
 use place::Mountpoints;
@@ -99,6 +99,18 @@ pub(crate) fn normalize(
         mounts,
     };
     (config, context.into_findings())
+}
+
+/// The bind mounts of containers in a file of their own, over datasets declared elsewhere.
+pub(crate) fn lxc_configs(
+    configs: Option<BTreeMap<String, Option<LxcConfig>>>,
+    removed: BTreeSet<Pointer>,
+    datasets: &[Dataset],
+) -> (Vec<BindMount>, Vec<Finding>) {
+    let mut context = Context::new(removed);
+    let at = Pointer::root().key("lxc_configs");
+    let mounts = guest::lxc_configs(&mut context, configs, &at, &Mountpoints::new(datasets));
+    (mounts, context.into_findings())
 }
 
 fn nvme(nvme: Nvme) -> NvmePolicy {

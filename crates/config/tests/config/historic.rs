@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use phoenix_config::model::{Config, StorageKind};
-use phoenix_config::{Loaded, load};
+use phoenix_config::{Loaded, load, load_lxc_configs};
 
 use super::{codes, listing, load_file};
 
@@ -162,4 +162,51 @@ fn a_firewall_among_the_volumes_is_skipped() {
         (950, "/srv/models")
     );
     assert_eq!(mount.address().to_string(), "mount:950:/models");
+}
+
+#[test]
+fn containers_of_a_second_file_see_the_datasets_of_the_first() {
+    let base = load(
+        "base.json",
+        br#"{"zfs": {"pools": [{"name": "tank", "raid_level": "mirror", "disks": ["nvme-A", "nvme-B"]}],
+                     "datasets": [{"pool": "tank", "name": "ssl"}]},
+             "bind_mounts": [{"container": 101, "dataset": "tank/ssl", "target": "/ssl"}]}"#,
+    );
+    let base = base.config().unwrap();
+    let second = |mounts: &str| {
+        let text =
+            format!(r#"{{"lxc_configs": {{"101": {{"name": "x", "mount_points": [{mounts}]}}}}}}"#);
+        load_lxc_configs("lxc.json", text.as_bytes(), base)
+    };
+    let loaded = second(
+        r#"{"host_path": "/tank/ssl", "container_path": "/ssl"},
+           {"host_path": "/tank/ssl/ca", "container_path": "/ca"}"#,
+    );
+    assert_eq!(codes(&loaded), ["phoenix::historic::mount-points"]);
+    let mounts = &loaded.config().unwrap().mounts;
+    let mounts: Vec<_> = mounts
+        .iter()
+        .map(|mount| (mount.target.as_str(), mount.dataset.as_deref()))
+        .collect();
+    assert_eq!(
+        mounts,
+        [("/ssl", Some("tank/ssl")), ("/ca", Some("tank/ssl"))]
+    );
+
+    let clash = second(r#"{"host_path": "/tank/ssl/other", "container_path": "/ssl"}"#);
+    assert_eq!(clash.error_count(), 1, "{}", listing(&clash));
+    let labels = clash.diagnostics.iter().flat_map(|one| &one.labels);
+    let outside = |label: &&phoenix_config::diagnostic::Label| {
+        !label
+            .pointer
+            .as_str()
+            .starts_with("/lxc_configs/101/mount_points/0")
+    };
+    assert_eq!(labels.filter(outside).count(), 0);
+
+    let real = std::fs::read(super::path("tests/data/historic/2025-11-lxc_configs.json")).unwrap();
+    let newest = historic("2025-11-newest");
+    let both = load_lxc_configs("lxc.json", &real, newest.config().unwrap());
+    assert_eq!(both.error_count(), 0, "{}", listing(&both));
+    assert_eq!(both.config().unwrap().mounts.len(), 18);
 }
