@@ -184,7 +184,7 @@ fn try_add(state: &mut State, args: &[String]) -> Result<String, Refusal> {
         return Err(failed(text));
     }
     if kind == "zfspool" {
-        stderr += &capture_mountpoint(state, &mut options);
+        stderr += &capture_mountpoint(state, id, &mut options);
     }
     let here = options
         .get("nodes")
@@ -408,23 +408,21 @@ fn restrict_content(kind: &str, options: &mut BTreeMap<String, String>) -> Resul
     Ok(warnings)
 }
 
-/// The mountpoint of the dataset at the time of adding is written down.
-fn capture_mountpoint(state: &State, options: &mut BTreeMap<String, String>) -> String {
+/// The mountpoint of the dataset at the time of adding is written down; another one that was asked
+/// for is kept, with a warning (`ZFSPoolPlugin.pm`, `on_add_hook`).
+fn capture_mountpoint(state: &State, id: &str, options: &mut BTreeMap<String, String>) -> String {
     let pool = options.get("pool").cloned().unwrap_or_default();
     let found = props::value(state, &pool, "mountpoint");
     if !found.starts_with('/') {
         return String::new();
     }
-    match options.get("mountpoint") {
-        None => {
-            options.insert("mountpoint".to_owned(), found);
-            String::new()
-        }
-        Some(given) if *given == found => String::new(),
-        Some(given) => format!(
-            "ignoring mountpoint '{given}' of storage: dataset '{pool}' is mounted on '{found}'\n"
-        ),
+    let given = options
+        .entry("mountpoint".to_owned())
+        .or_insert(found.clone());
+    if *given == found {
+        return String::new();
     }
+    format!("warning for {id} - mountpoint: {given} does not match current mount point: {found}\n")
 }
 
 fn activate(

@@ -350,6 +350,32 @@ fn lsblk_and_wipefs_print_what_the_real_ones_print() {
     assert_eq!(simulated, "{\n   \"signatures\": [\n\n   ]\n}\n");
 }
 
+#[test]
+fn what_is_in_use_is_neither_wiped_nor_made_a_pool_of() {
+    for (disk, release) in [
+        ("sdc", (|state| state.swaps.clear()) as fn(&mut State)),
+        ("sdd", |state| {
+            state.disks.get_mut("sdd").unwrap().holders.clear();
+        }),
+    ] {
+        let host = scsi_host();
+        host.edit(|state| state.mounts.retain(|mount| mount.source != "/dev/sdc1"))
+            .unwrap();
+        for line in [
+            format!("wipefs -a /dev/{disk}"),
+            format!("zpool create -f tank /dev/{disk}"),
+        ] {
+            let output = run(&host, &line);
+            assert_eq!(output.code, Some(1), "{line}");
+            host.edit(release).unwrap();
+            assert_eq!(run(&host, &line).code, Some(0), "{line}");
+            host.edit(|state| *state = scsi_host().state()).unwrap();
+            host.edit(|state| state.mounts.retain(|mount| mount.source != "/dev/sdc1"))
+                .unwrap();
+        }
+    }
+}
+
 /// A fresh host with a mirror and a pool of every other class of vdev.
 fn two_pools() -> SimHost {
     let host = SimHost::fresh();
@@ -653,7 +679,8 @@ fn the_read_cache_ignores_limits_that_do_not_fit() {
             .unwrap()
     };
     let default = limit(&host);
-    for ignored in ["1", "99999999999999"] {
+    // Too small, below the floor of 2 GiB, above the memory.
+    for ignored in ["1", "1073741824", "99999999999999"] {
         host.write_parameter(parameter, ignored).unwrap();
         assert_eq!(limit(&host), default, "{ignored}");
         assert_eq!(
@@ -710,6 +737,66 @@ fn a_dir_storage_needs_its_mount_and_makes_its_directories() {
 }
 
 #[test]
+fn a_storage_keeps_a_mountpoint_that_does_not_match_with_a_warning() {
+    let host = two_pools();
+    let output = run(
+        &host,
+        "pvesm add zfspool z1 --pool quick --mountpoint /elsewhere",
+    );
+    assert_eq!(
+        (output.code, output.stderr.as_str()),
+        (
+            Some(0),
+            "warning for z1 - mountpoint: /elsewhere does not match current mount point: /quick\n"
+        )
+    );
+    assert_eq!(
+        host.state().storages.unwrap()["z1"].options["mountpoint"],
+        "/elsewhere"
+    );
+}
+
+#[test]
+fn a_running_container_takes_a_new_mount_now_and_another_text_later() {
+    let host = two_pools();
+    host.edit(|state| {
+        state.running.insert(101);
+    })
+    .unwrap();
+    let missing = run(&host, "pct set 101 --mp0 /nowhere,mp=/data");
+    assert!(
+        missing
+            .stderr
+            .contains("directory '/nowhere' does not exist"),
+        "{missing:?}"
+    );
+    all_ok(&host, &["pct set 101 --mp0 /quick,ro=on,mp=/data"]);
+    let conf = |host: &SimHost| {
+        host.read_file(Utf8Path::new("/etc/pve/lxc/101.conf"))
+            .unwrap()
+            .unwrap()
+    };
+    assert!(
+        conf(&host).contains("\nmp0: /quick,mp=/data,ro=1\n"),
+        "{}",
+        conf(&host)
+    );
+    assert!(!conf(&host).contains("pending"));
+    // The same mount in another order of words waits for a restart all the same.
+    all_ok(&host, &["pct set 101 --mp0 /quick,ro=1,mp=/data"]);
+    assert!(conf(&host).ends_with("\n[pve:pending]\nmp0: /quick,ro=1,mp=/data\n"));
+    all_ok(&host, &["pct set 101 --mp0 /quick,mp=/data,ro=1"]);
+    assert!(!conf(&host).contains("pending"));
+    let list = all_ok(&host, &["pct list"]);
+    assert_eq!(
+        list,
+        "VMID       Status     Lock         Name                \n\
+         101        running                 ct101               \n\
+         102        stopped                 ct102               \n"
+    );
+}
+
+#[test]
 fn a_suspended_pool_takes_no_change() {
     let host = two_pools();
     host.edit(|state| state.pools.get_mut("quick").unwrap().health = "SUSPENDED".to_owned())
@@ -729,6 +816,68 @@ fn a_suspended_pool_takes_no_change() {
         );
     }
     all_ok(&host, &["zfs create fast/a"]);
+}
+
+#[test]
+fn drives_report_their_health_by_every_name() {
+    let host = SimHost::fresh();
+    for path in [
+        "/dev/nvme2",
+        "/dev/nvme2n1",
+        &format!("{SIM}4TB_SIM4TC0003"),
+    ] {
+        let text = all_ok(&host, &[&format!("smartctl -j -x {path}")]);
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(report["serial_number"], "SIM4TC0003", "{path}");
+        assert_eq!(report["smart_status"]["passed"], true, "{path}");
+        assert_eq!(
+            report["user_capacity"]["bytes"], 4_000_787_030_016_u64,
+            "{path}"
+        );
+        for command in ["smart-log", "id-ctrl", "id-ns"] {
+            all_ok(&host, &[&format!("nvme {command} -o json {path}")]);
+        }
+    }
+    let none = run(&host, "smartctl -j -x /dev/sda");
+    let report: serde_json::Value = serde_json::from_str(&none.stdout).unwrap();
+    assert_eq!(
+        (none.code, &report["smartctl"]["exit_status"]),
+        (Some(1), &1.into())
+    );
+    for (path, text) in [
+        ("/sys/class/nvme/nvme0/state", "live\n"),
+        ("/sys/block/nvme0n1/size", "3907029168\n"),
+        ("/proc/sys/kernel/hostname", "pve-sim\n"),
+    ] {
+        assert_eq!(
+            host.read_file(Utf8Path::new(path)).unwrap().unwrap(),
+            text,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        host.read_file(Utf8Path::new("/sys/class/nvme/nvme9/state"))
+            .unwrap(),
+        None
+    );
+}
+
+#[test]
+fn getent_leaves_out_whom_it_does_not_know() {
+    let host = SimHost::fresh();
+    let output = run(&host, "getent passwd root nosuch 33");
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (
+            Some(2),
+            "root:x:0:0:root:/root:/usr/sbin/nologin\n\
+             www-data:x:33:33:www-data:/nonexistent:/usr/sbin/nologin\n"
+        )
+    );
+    assert_eq!(
+        all_ok(&host, &["getent group www-data"]),
+        "www-data:x:33:\n"
+    );
 }
 
 #[test]
