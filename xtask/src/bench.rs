@@ -10,6 +10,10 @@ use phoenix_host::readonly::ReadOnly;
 use phoenix_host::sim::SimHost;
 use serde::{Deserialize, Serialize};
 
+/// Over the columns of [`row`].
+const HEADER: &str = " datasets     steps    file KiB  validate s observe s    plan s   peak MiB  \
+                      time and memory against the size before";
+
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,17 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
         println!("{}", serde_json::to_string(&measure(datasets)?)?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!(
-        "{:>9} {:>9} {:>11} {:>11} {:>9} {:>9} {:>10}  {}",
-        "datasets",
-        "steps",
-        "file KiB",
-        "validate s",
-        "observe s",
-        "plan s",
-        "peak MiB",
-        "time and memory against the size before"
-    );
+    println!("{HEADER}");
     let mut before: Option<(usize, Sample)> = None;
     for &datasets in &args.sizes {
         let sample = in_own_process(datasets)?;

@@ -16,7 +16,8 @@ pub(crate) struct Args {
     /// Put a signature on a disk, such as nvme-Samsung_SSD_990_PRO_2TB_SIM2TA0001=ext4.
     #[arg(long, value_name = "DISK=TYPE", value_parser = signature)]
     signature: Vec<(String, String)>,
-    /// Let the N-th command that matches fail (default: the first). `*` stands for any text.
+    /// Let the N-th command that matches fail (default: the first). A pattern is a part of the
+    /// command as typed; with `*` for any text it is the whole of it.
     #[arg(long, value_name = "PATTERN[:N]", value_parser = fault)]
     fail: Vec<(String, usize)>,
     /// Let the N-th command that matches hang until its timeout.

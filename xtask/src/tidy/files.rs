@@ -40,7 +40,8 @@ pub(super) fn check(path: &Utf8Path, text: &str) -> Vec<String> {
 
 /// Lines before the first test module; none for a file that is only compiled for tests.
 fn lines_outside_tests(path: &Utf8Path, text: &str) -> usize {
-    if path.components().any(|part| part.as_str() == "tests") {
+    let is_test = |part: &str| part == "tests" || part == "tests.rs";
+    if path.components().any(|part| is_test(part.as_str())) {
         return 0;
     }
     let mut lines = 0;
@@ -75,6 +76,7 @@ mod tests {
         let long = format!("//! Owns a.\n{}", "// line\n".repeat(MAX_LINES));
         assert_eq!(problems("crates/a/src/a.rs", &long), 1);
         assert_eq!(problems("crates/a/tests/a.rs", &long), 0);
+        assert_eq!(problems("crates/a/src/a/tests.rs", &long), 0);
         let tests = format!(
             "//! Owns a.\n#[cfg(test)]\nmod tests {{\n{}}}\n",
             "// line\n".repeat(MAX_LINES)

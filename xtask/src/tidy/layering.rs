@@ -50,13 +50,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Text that must not occur outside tests in the sources of a crate that does no I/O.
-const IMPURE: [&str; 5] = [
+/// Text that must not occur outside tests in the sources of a crate that does no I/O. Addresses of
+/// `std::net` are plain data; its sockets are not.
+const IMPURE: [&str; 6] = [
     "std::fs",
     "std::process",
     "std::thread",
     "std::env",
-    "std::net",
+    "std::net::Tcp",
+    "std::net::Udp",
 ];
 
 /// The crates that do no I/O.

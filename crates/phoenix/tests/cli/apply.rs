@@ -155,7 +155,7 @@ fn a_failing_step_blocks_its_dependents_and_nothing_else() {
 fn a_failure_is_told_with_the_tools_own_words() {
     let scenario = Scenario::with_config(EXAMPLE);
     let fault = Fault {
-        pattern: "zpool create*fastData".to_owned(),
+        pattern: "zpool create*fastData *".to_owned(),
         nth: 1,
         kind: FaultKind::Fail,
     };

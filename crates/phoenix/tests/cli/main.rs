@@ -13,4 +13,5 @@ mod apply;
 mod consent;
 mod inputs;
 mod scenario;
+mod seed;
 mod surface;
