@@ -76,6 +76,9 @@ pub fn plan(config: &Config, observed: &Observed, options: &PlanOptions) -> Plan
             assembly.notes.add(note);
         }
     }
+    if let Some(note) = export::left_over(config, &observed.exports) {
+        assembly.notes.add(note);
+    }
     assembly.finish(config, observed, options)
 }
 

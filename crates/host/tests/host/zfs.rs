@@ -43,6 +43,11 @@ fn command_lines_are_those_that_zfs_takes() {
             ),
             "zfs set quota=1 'x:note=two words' a/b",
         ),
+        // ZFS prints 0 for "no quota" and refuses to be told 0.
+        (
+            zfs::set("a/b", &properties([("quota", "0"), ("reservation", "0")])),
+            "zfs set quota=none reservation=0 a/b",
+        ),
         (zfs::mount("a/b"), "zfs mount a/b"),
     ] {
         assert_eq!(command.argv(), argv(typed));

@@ -1,11 +1,11 @@
 //! NFS exports: phoenix's own exports file and what the server really exports must both say what
 //! the file says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
-use phoenix_config::model::Export;
+use phoenix_config::model::{Config, Export};
 
 use super::facts::Facts;
 use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
@@ -19,7 +19,6 @@ pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Ver
         notes.add(no_server());
         return Err(Stop::Waiting);
     }
-    note_left_over(facts, notes);
     let path = export.path.to_string();
     if let Some(file) = live.foreign.get(&path) {
         return Err(refused(
@@ -66,12 +65,15 @@ fn no_server() -> Note {
 }
 
 /// Exports that phoenix once made and the file no longer names stay: absence removes nothing.
-fn note_left_over(facts: &Facts<'_>, notes: &mut Notes) {
-    let left: Vec<_> = facts.left_over_exports().collect();
-    if left.is_empty() {
-        return;
-    }
-    notes.add(Note {
+pub(super) fn left_over(config: &Config, live: &ObservedExports) -> Option<Note> {
+    let declared: BTreeSet<_> = config
+        .exports
+        .iter()
+        .map(|export| export.path.as_str())
+        .collect();
+    let paths = live.file.keys().map(String::as_str);
+    let left: Vec<_> = paths.filter(|path| !declared.contains(path)).collect();
+    (!left.is_empty()).then(|| Note {
         id: None,
         code: Code::ExportLeftOver.to_string(),
         severity: Severity::Note,
@@ -83,7 +85,7 @@ fn note_left_over(facts: &Facts<'_>, notes: &mut Notes) {
             "to end it, remove the line from /etc/exports.d/phoenix.exports and run exportfs -ra"
                 .to_owned(),
         ),
-    });
+    })
 }
 
 /// A path that is not a dataset's own directory must be there by itself.

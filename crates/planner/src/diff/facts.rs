@@ -20,7 +20,6 @@ pub(super) struct Facts<'a> {
     /// Where each declared dataset would be mounted once the plan is done: `None` for `none` and
     /// `legacy`. Whether it may be mounted (`canmount`) is another matter.
     mountpoints: BTreeMap<&'a str, Option<String>>,
-    exports: BTreeSet<&'a str>,
     /// The containers that mount each dataset.
     containers: BTreeMap<&'a str, BTreeSet<u32>>,
     /// The file's paths to each disk, by kernel name.
@@ -53,11 +52,6 @@ impl<'a> Facts<'a> {
             grants,
             mountpoints: mountpoints(config, observed, &datasets),
             datasets,
-            exports: config
-                .exports
-                .iter()
-                .map(|export| export.path.as_str())
-                .collect(),
             containers,
             disk_paths: disk_paths(config, observed),
             placements: place(&config.mounts, observed),
@@ -86,12 +80,6 @@ impl<'a> Facts<'a> {
     /// Where a declared bind mount goes; `None` while its container is not on this node.
     pub(super) fn placement(&self, mount: &BindMount) -> Option<&Placement> {
         self.placements.get(&mount.address())
-    }
-
-    /// The paths in phoenix's own exports file that the file does not name.
-    pub(super) fn left_over_exports(&self) -> impl Iterator<Item = &'a str> {
-        let file = self.observed.exports.file.keys().map(String::as_str);
-        file.filter(|path| !self.exports.contains(path))
     }
 
     /// The directory at which the dataset is mounted when its turn has come.

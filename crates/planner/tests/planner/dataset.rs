@@ -200,6 +200,7 @@ fn what_should_be_mounted_is_mounted_unless_that_hides_files() {
                 ("/zfs/datasets/1/permissions", "{}"),
             ],
             host: |host| {
+                host.exports.file.clear();
                 set(host, "tank/data", "keystatus", "unavailable", "-");
                 host.datasets.get_mut("tank/data").unwrap().mounted = false;
             },
@@ -220,7 +221,10 @@ fn nothing_points_at_a_dataset_that_is_mounted_elsewhere() {
         Case {
             name: "moved on the host, not stated in the file",
             file: &[("/nfs/exports", "[]"), ("/bind_mounts", "[]")],
-            host: |host| set(host, "tank/data", "mountpoint", "/srv/data", "local"),
+            host: |host| {
+                set(host, "tank/data", "mountpoint", "/srv/data", "local");
+                host.exports.file.clear();
+            },
             plan: &[
                 "refuse permissions:tank/data: dataset tank/data is mounted at /srv/data, but the \
                  file implies /tank/data",
