@@ -16,7 +16,7 @@ const DEFAULT_RECORDSIZE: u64 = 128 << 10;
 
 pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
     let mut names: BTreeMap<&str, &Dataset> = BTreeMap::new();
-    let mut mountpoints: BTreeMap<&Utf8Path, &Dataset> = BTreeMap::new();
+    let mut mountpoints: BTreeMap<&str, &Dataset> = BTreeMap::new();
     for dataset in &index.config.datasets {
         findings.extend(invalid_name(index, dataset));
         findings.extend(unknown_pool(index, dataset));
@@ -28,10 +28,10 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
         names.insert(&dataset.name, dataset);
         if let Some(mountpoint) = dataset.mountpoint.as_deref() {
             findings.extend(root_mountpoint_taken(index, dataset, mountpoint));
-            if let Some(first) = mountpoints.get(mountpoint) {
+            if let Some(first) = mountpoints.get(mountpoint.as_str()) {
                 findings.push(mountpoint_taken(first, dataset, mountpoint));
             } else {
-                mountpoints.insert(mountpoint, dataset);
+                mountpoints.insert(mountpoint.as_str(), dataset);
             }
         }
         reservations(dataset, findings);

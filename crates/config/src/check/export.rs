@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
-
 use super::client::{self, ClientKind};
 use super::export_option::{self, OptionError};
 use super::index::Index;
@@ -22,13 +20,13 @@ const MAX_CLIENT_BYTES: usize = 512;
 const MAX_PATH_BYTES: usize = 1024;
 
 pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
-    let mut paths: BTreeMap<&Utf8Path, &Export> = BTreeMap::new();
+    let mut paths: BTreeMap<&str, &Export> = BTreeMap::new();
     let mut fsids: BTreeMap<&str, &MountOption> = BTreeMap::new();
     for export in &index.config.exports {
-        if let Some(first) = paths.get(export.path.as_path()) {
+        if let Some(first) = paths.get(export.path.as_str()) {
             findings.push(duplicate(first, export));
         } else {
-            paths.insert(&export.path, export);
+            paths.insert(export.path.as_str(), export);
         }
         findings.extend(invalid_path(index, export));
         clients(export, findings);

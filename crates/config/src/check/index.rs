@@ -1,6 +1,7 @@
 //! The objects of a configuration by name and by path, built once for all rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,9 +13,10 @@ pub(super) struct Index<'a> {
     pub(super) config: &'a Config,
     pools: BTreeMap<&'a str, &'a Pool>,
     datasets: BTreeMap<&'a str, &'a Dataset>,
-    mounted: BTreeMap<&'a Utf8Path, &'a Dataset>,
+    // Paths are kept as text, which compares many times faster than path components do.
+    mounted: BTreeMap<&'a str, &'a Dataset>,
     roots: BTreeMap<Utf8PathBuf, &'a Pool>,
-    exported: BTreeSet<&'a Utf8Path>,
+    exported: BTreeSet<&'a str>,
 }
 
 impl<'a> Index<'a> {
@@ -33,7 +35,7 @@ impl<'a> Index<'a> {
                 .map(|dataset| (dataset.name.as_str(), dataset))
                 .collect(),
             mounted: datasets()
-                .filter_map(|dataset| Some((dataset.mountpoint.as_deref()?, dataset)))
+                .filter_map(|dataset| Some((dataset.mountpoint.as_deref()?.as_str(), dataset)))
                 .collect(),
             roots: config
                 .pools
@@ -44,7 +46,7 @@ impl<'a> Index<'a> {
             exported: config
                 .exports
                 .iter()
-                .map(|export| export.path.as_path())
+                .map(|export| export.path.as_str())
                 .collect(),
         }
     }
@@ -63,7 +65,7 @@ impl<'a> Index<'a> {
 
     /// The dataset that is mounted at `path` exactly.
     pub(super) fn mounted_at(&self, path: &Utf8Path) -> Option<&'a Dataset> {
-        self.mounted.get(path).copied()
+        self.mounted.get(path.as_str()).copied()
     }
 
     /// The pool whose root dataset is mounted at `path` exactly.
@@ -72,21 +74,19 @@ impl<'a> Index<'a> {
     }
 
     /// The datasets that are mounted somewhere below `path`.
-    pub(super) fn mounted_below<'s>(
-        &'s self,
-        path: &'s Utf8Path,
-    ) -> impl Iterator<Item = &'a Dataset> + 's {
-        // Paths are ordered by component, so everything below a path follows it directly.
+    pub(super) fn mounted_below(&self, path: &Utf8Path) -> impl Iterator<Item = &'a Dataset> {
+        // With the slash, everything below stands together in the order of text.
+        let prefix = format!("{}/", path.as_str().trim_end_matches('/'));
+        let from = (Bound::Excluded(prefix.as_str()), Bound::Unbounded);
         self.mounted
-            .range(path..)
-            .take_while(move |(mountpoint, _)| mountpoint.starts_with(path))
-            .filter(move |(mountpoint, _)| **mountpoint != path)
+            .range::<str, _>(from)
+            .take_while(move |(mountpoint, _)| mountpoint.starts_with(&prefix))
             .map(|(_, dataset)| *dataset)
     }
 
     /// Whether an export of exactly `path` is declared.
     pub(super) fn is_exported(&self, path: &Utf8Path) -> bool {
-        self.exported.contains(path)
+        self.exported.contains(path.as_str())
     }
 
     /// The inheritable property `name` as it will hold for `dataset`: its own, or the one of the

@@ -262,6 +262,47 @@ fn disks_pointer() -> &'static str {
 }
 
 #[test]
+fn special_vdevs_survive_as_much_as_data_does() {
+    let special = |count: usize| {
+        let disks: Vec<_> = (0..count).map(|disk| format!("nvme-S{disk}")).collect();
+        let vdev = json!([{"raid_level": "mirror", "disks": disks}]);
+        drawn(&[("/zfs/pools/0/special", vdev)]).len()
+    };
+    assert_eq!([2, 3].map(special), [0, 1]);
+}
+
+#[test]
+fn a_neighbour_with_a_longer_name_is_not_below() {
+    let neighbour = json!({"pool": "tank", "name": "data-old"});
+    assert_eq!(
+        drawn(&[("/zfs/datasets/-", neighbour)]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn containers_use_records_even_beside_vm_disks() {
+    let recordsize = ("/zfs/datasets/1/properties/recordsize", json!("16K"));
+    for content in [json!(["rootdir"]), json!(["images", "rootdir"])] {
+        let content = ("/zfs/datasets/1/storage/content", content);
+        assert_eq!(drawn(&[content, recordsize.clone()]), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn root_is_another_word_for_file_system_id_0() {
+    let export = json!({"dataset": "solo/iso", "clients": ["10.0.0.5"], "options": ["fsid=root"]});
+    let changes = [
+        ("/nfs/exports/0/options", json!(["fsid=0"])),
+        ("/nfs/exports/-", export),
+    ];
+    assert_eq!(
+        drawn(&changes),
+        ["export::duplicate-fsid | fsid=root | fsid=0"]
+    );
+}
+
+#[test]
 fn datasets() {
     let name = "/zfs/datasets/4/name";
     let new = "/zfs/datasets/-";
@@ -363,7 +404,6 @@ fn permissions() {
 
 #[test]
 fn storages() {
-    let vm = "/zfs/datasets/1/storage";
     let id = "/zfs/datasets/1/storage/id";
     let content = "/zfs/datasets/1/storage/content";
     table(&[
@@ -455,9 +495,6 @@ fn storages() {
             &[],
         ),
     ]);
-    let rootdir = json!({"type": "zfspool", "content": ["rootdir"]});
-    let recordsize = ("/zfs/datasets/1/properties/recordsize", json!("16K"));
-    assert_eq!(drawn(&[(vm, rootdir), recordsize]), Vec::<String>::new());
 }
 
 #[test]
