@@ -21,10 +21,7 @@ pub enum ApplyError {
         problems: Vec<String>,
     },
     /// The host is no longer as it was when the plan was made.
-    #[error(
-        "the plan is stale: host \"{node}\" has changed since the plan was made for \
-         \"{planned_for}\"; make a new plan"
-    )]
+    #[error("the plan is stale: {}; make a new one", why_stale(.planned_for, .node))]
     Stale {
         /// The host that the plan was made for.
         planned_for: String,
@@ -37,6 +34,14 @@ pub enum ApplyError {
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+fn why_stale(planned_for: &str, node: &str) -> String {
+    if planned_for == node {
+        format!("host {node} has changed since it was made")
+    } else {
+        format!("it was made for host {planned_for}, and this is {node}")
+    }
 }
 
 /// Whether a plan no longer fits the facts of the host that it was made from.

@@ -188,3 +188,38 @@ impl<O: Observer> Observer for Option<O> {
 pub fn event_schema() -> serde_json::Value {
     schemars::schema_for!(Event).to_value()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_that_of_the_types() {
+        let committed = include_str!("../../../schema/event.v1.schema.json");
+        let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
+        assert!(
+            committed == event_schema(),
+            "schema/event.v1.schema.json is old: run cargo xtask schema"
+        );
+    }
+
+    #[test]
+    fn two_observers_tell_both_of_their_problems() {
+        struct Broken(Option<&'static str>);
+        impl Observer for Broken {
+            fn event(&mut self, _: &Event) {}
+            fn problem(&self) -> Option<String> {
+                self.0.map(str::to_owned)
+            }
+        }
+        for (first, second, both) in [
+            (None, None, None),
+            (Some("a"), None, Some("a")),
+            (None, Some("b"), Some("b")),
+            (Some("a"), Some("b"), Some("a; b")),
+        ] {
+            let told = Tee(Broken(first), Some(Broken(second))).problem();
+            assert_eq!(told.as_deref(), both);
+        }
+    }
+}

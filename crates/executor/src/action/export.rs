@@ -74,13 +74,16 @@ fn take_over(
     if let Err(failed) = output.check(&command) {
         return Err(goal.command(&failed));
     }
-    let reason = format!("exportfs took the file, but does not export {lost} as it says");
+    let stderr = output.stderr.trim();
+    let words = stderr.lines().next().unwrap_or("without a reason");
+    let reason = format!(
+        "exportfs took the file, but does not export {lost} as it says ({})",
+        words.trim_start_matches("exportfs: ")
+    );
+    let help = "check that the clients' names can be resolved and that exportfs knows the options";
     Err(Failure {
-        detail: Some(output.stderr).filter(|text| !text.trim().is_empty()),
-        ..goal.because(
-            reason,
-            "check that the clients' names can be resolved and that exportfs knows the options",
-        )
+        detail: (!stderr.is_empty()).then(|| stderr.to_owned()),
+        ..goal.because(reason, help)
     })
 }
 

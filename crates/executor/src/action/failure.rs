@@ -208,7 +208,8 @@ fn meaning(failure: ZfsFailure) -> Option<(String, Option<String>)> {
         ),
         ZfsFailure::DeviceRace => (
             "the disk's partitions did not appear in time",
-            "run udevadm settle, then run phoenix again",
+            "run udevadm settle, then run phoenix again; if it then finds a partition table on a \
+             disk that was blank, that is ZFS's own from this attempt: grant it (--allow wipe:DISK)",
         ),
         ZfsFailure::DirectoryNotEmpty => (
             "the directory where it would be mounted is not empty",

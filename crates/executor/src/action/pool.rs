@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use camino::Utf8Path;
-use phoenix_host::Host;
 use phoenix_host::command::{Command, CommandFailed};
 use phoenix_host::disk::Inventory;
 use phoenix_host::zfs::{ZfsFailure, classify};
 use phoenix_host::zpool::{self, PoolSpec, PoolStatus, VdevSpec};
+use phoenix_host::{Host, system};
 use phoenix_planner::observed::{ObservedVdev, VdevClass};
 use phoenix_planner::plan::{CreatePool, PlannedVdev, SetPool};
 
@@ -40,10 +40,11 @@ pub(super) fn create(
     let command = zpool::create(&spec(operation));
     let first = try_create(goal, host, &command)?;
     let failed = match first {
-        // Partition nodes of a disk that was just freed may lag behind (udev): once more.
+        // Partition nodes of a disk that was just freed may lag behind (udev): once more. The disks
+        // may carry ZFS's own partitions by now; what else is on them, ZFS refuses without -f.
         Some(failed) if classify(&failed) == ZfsFailure::DeviceRace => {
             std::thread::sleep(retry_pause);
-            disks::prepare(goal, host, &disks)?;
+            goal.run(host, &system::settle())?;
             try_create(goal, host, &command)?
         }
         first => first,

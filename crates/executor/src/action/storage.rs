@@ -14,6 +14,9 @@ use super::failure::Goal;
 use crate::event::Failure;
 
 /// Adds a storage. One that exists already is compared, never changed.
+///
+/// `pvesm add` itself is the question whether the storage exists: looking before would cost a
+/// second more, and would not be safer against a cluster node that adds it in between.
 pub(super) fn add(operation: &AddStorage, host: &dyn Host) -> Result<Done, Failure> {
     let AddStorage {
         storage,
@@ -22,19 +25,15 @@ pub(super) fn add(operation: &AddStorage, host: &dyn Host) -> Result<Done, Failu
     } = operation;
     let goal = format!("cannot add storage \"{storage}\"");
     let goal = Goal(&goal);
-    let there = read(goal, host, storage)?;
-    let done = if there.is_some() {
-        Done::Unchanged
-    } else {
-        goal.run(host, &pve::add_storage(kind, storage, options))?;
-        Done::Changed
+    let command = pve::add_storage(kind, storage, options);
+    let output = host.run(&command).map_err(|error| goal.host(&error))?;
+    let done = match output.check(&command) {
+        Ok(_) => Done::Changed,
+        Err(failed) if failed.stderr.contains("already defined") => Done::Unchanged,
+        Err(failed) => return Err(goal.command(&failed)),
     };
-    let there = match there {
-        Some(there) => there,
-        None => read(goal, host, storage)?.ok_or_else(|| {
-            goal.not_in_force("pvesm add succeeded, but the storage is not there")
-        })?,
-    };
+    let there = read(goal, host, storage)?
+        .ok_or_else(|| goal.not_in_force("pvesm add succeeded, but the storage is not there"))?;
     if there.kind != *kind {
         let reason = format!(
             "there is a storage of that id with type {}, not {kind}",

@@ -1,11 +1,14 @@
 //! A failure keeps back what needs it, says why, and nothing else suffers.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use phoenix_executor::apply;
 use phoenix_executor::event::{Failure, Outcome};
 use phoenix_executor::report::text;
+use phoenix_host::Host;
 use phoenix_host::command::{Effect, Output};
+use phoenix_host::sim::state::{Export, Partition, State};
 use phoenix_host::sim::{Fault, FaultKind, SimHost};
 
 use crate::support::{
@@ -151,6 +154,22 @@ fn a_refused_property_says_which_others_took_effect() {
     );
 }
 
+/// What `zpool create` leaves on a disk when it gives up before the pool exists.
+fn partition(state: &mut State) {
+    let disk = state.disks.get_mut("nvme2n1").unwrap();
+    let partition = |kind: &str| Partition {
+        size: 8 << 20,
+        kind: kind.to_owned(),
+        signatures: Vec::new(),
+        holders: Vec::new(),
+    };
+    disk.table = Some("gpt".to_owned());
+    disk.partitions = BTreeMap::from([
+        (1, partition("6a898cc3-1dd2-11b2-99a6-080020736631")),
+        (9, partition("6a945a3b-1dd2-11b2-99a6-080020736631")),
+    ]);
+}
+
 #[test]
 fn a_pool_whose_partitions_lag_behind_is_tried_once_more() {
     let config = config(EVERYTHING);
@@ -163,8 +182,11 @@ fn a_pool_whose_partitions_lag_behind_is_tried_once_more() {
                 let typed = command.to_string();
                 let creates = typed.starts_with("zpool create") && typed.contains("fastData");
                 let again = creates && tries.fetch_add(1, Ordering::Relaxed) < races;
-                let stderr = "cannot create 'fastData': no such pool or dataset\n";
-                again.then(|| Output::failure(1, stderr))
+                again.then(|| {
+                    // ZFS has partitioned the disk by then.
+                    host.edit(partition).unwrap();
+                    Output::failure(1, "cannot create 'fastData': no such pool or dataset\n")
+                })
             },
         };
         let report = run(&plan(&config, &host), &slow);
@@ -247,4 +269,85 @@ fn an_exports_file_that_the_server_refuses_is_put_back() {
     assert_eq!(phoenix_host::Host::read_file(&host, path).unwrap(), file);
     assert_eq!(look(&before, &host).exports, exported);
     set_up(&changed, &host);
+}
+
+#[test]
+fn a_line_that_costs_others_their_export_is_taken_back() {
+    let (before, host) = (config(EVERYTHING), SimHost::fresh());
+    set_up(&before, &host);
+    let exported = look(&before, &host).exports;
+    let changed = config(&EVERYTHING.replace(r#"["rw", "sync"]"#, r#"["rw", "async"]"#));
+    let first = AtomicUsize::new(0);
+    // exportfs drops the rest of a file after a line that it does not understand.
+    let strict = Interposed {
+        host: &host,
+        answer: |command: &phoenix_host::command::Command| {
+            let reload = command.to_string() == "exportfs -ra";
+            (reload && first.fetch_add(1, Ordering::Relaxed) == 0).then(|| {
+                let _ = host.run(command).unwrap();
+                let keep = |export: &Export| export.path == "/quickOS/data";
+                host.edit(|state| state.exports.as_mut().unwrap().retain(keep))
+                    .unwrap();
+                Output::failure(1, "exportfs: /etc/exports.d/x.exports:2: syntax error\n")
+            })
+        },
+    };
+    let report = run(&plan(&changed, &host), &strict);
+    let failed = message(&report, "export:/quickOS/data");
+    assert!(failed.contains("syntax error"), "{failed}");
+    assert_eq!(look(&before, &host).exports, exported);
+}
+
+#[test]
+fn a_pool_that_came_out_otherwise_is_a_failure() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let liar = Interposed {
+        host: &host,
+        answer: |command: &phoenix_host::command::Command| {
+            let status = command.to_string() == "zpool status -P quickOS";
+            status.then(|| {
+                let true_answer = host.run(command).unwrap();
+                Output::success(true_answer.stdout.replace("mirror-0", "raidz1-0"))
+            })
+        },
+    };
+    let report = run(&plan(&config, &host), &liar);
+    let failed = message(&report, "pool:quickOS");
+    assert!(failed.contains("it is made of other vdevs"), "{failed}");
+    assert_eq!(
+        outcome(&report, "dataset:quickOS/vm").outcome,
+        Outcome::Blocked
+    );
+}
+
+#[test]
+fn a_new_mountpoint_that_leaves_the_dataset_unmounted_is_a_failure() {
+    let host = SimHost::fresh();
+    set_up(&config(EVERYTHING), &host);
+    let moved = EVERYTHING.replace(
+        r#""name": "data/logs","#,
+        r#""name": "data/logs", "mountpoint": "/srv/logs","#,
+    );
+    let first = plan(&config(&moved), &host);
+    // Since OpenZFS 2.2 the command succeeds although the mount fails.
+    let unmounting = Interposed {
+        host: &host,
+        answer: |command: &phoenix_host::command::Command| {
+            let typed = command.to_string();
+            (typed.starts_with("zfs set") && typed.contains("/srv/logs")).then(|| {
+                let output = host.run(command).unwrap();
+                host.edit(|state| state.mounts.retain(|one| one.source != "quickOS/data/logs"))
+                    .unwrap();
+                output
+            })
+        },
+    };
+    let report = run(&first, &unmounting);
+    let failed = message(&report, "dataset:quickOS/data/logs");
+    assert!(
+        failed.ends_with("zfs set left the dataset unmounted"),
+        "{failed}"
+    );
+    set_up(&config(&moved), &host);
+    assert!(look(&config(&moved), &host).datasets["quickOS/data/logs"].mounted);
 }

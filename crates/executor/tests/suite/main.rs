@@ -1,7 +1,6 @@
 //! The executor against the simulated host: whole plans, through the public functions only.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test stops at the first surprise"
 )]
