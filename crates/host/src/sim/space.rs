@@ -43,17 +43,15 @@ impl State {
 
     /// Bytes that the children of a dataset take from it.
     pub(super) fn used_by_children(&self, name: &str) -> u64 {
-        let depth = name.matches('/').count() + 1;
-        self.descendants(name)
-            .iter()
-            .filter(|child| child.matches('/').count() == depth)
-            .map(|child| {
-                let reserved = self
-                    .datasets
-                    .get(child)
-                    .map_or(0, |c| number(c, "reservation"));
-                self.used(child).max(reserved)
+        let prefix = format!("{name}/");
+        self.datasets
+            .range(prefix.clone()..)
+            .take_while(|(child, _)| child.starts_with(&prefix))
+            .filter(|(child, _)| {
+                let below = child.strip_prefix(&prefix);
+                below.is_some_and(|below| !below.contains('/'))
             })
+            .map(|(child, dataset)| self.used(child).max(number(dataset, "reservation")))
             .fold(0, u64::saturating_add)
     }
 
