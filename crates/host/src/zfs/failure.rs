@@ -12,7 +12,7 @@ use crate::command::CommandFailed;
 pub enum ZfsFailure {
     /// The dataset or pool does not exist.
     NotFound,
-    /// The parent of the dataset does not exist.
+    /// The parent of the dataset does not exist, or is a volume.
     ParentMissing,
     /// There is one of that name already.
     Exists,
@@ -99,7 +99,10 @@ const ENDINGS: &[(&str, ZfsFailure)] = &[
     ("': no such pool", ZfsFailure::NotFound),
     ("': no such pool or dataset", ZfsFailure::DeviceRace),
     ("': is not a pool", ZfsFailure::NotFound),
+    ("': no such pool available", ZfsFailure::NotFound),
+    (": no such pool available.", ZfsFailure::NotFound),
     ("': parent does not exist", ZfsFailure::ParentMissing),
+    ("': parent is not a filesystem", ZfsFailure::ParentMissing),
     ("': dataset already exists", ZfsFailure::Exists),
     ("': pool already exists", ZfsFailure::Exists),
     ("pool or dataset is busy", ZfsFailure::Busy),
@@ -142,6 +145,8 @@ const ENDINGS: &[(&str, ZfsFailure)] = &[
 /// Words that stand inside a message.
 const PHRASES: &[(&str, ZfsFailure)] = &[
     ("': no such pool '", ZfsFailure::NotFound),
+    // `zpool get` of several pools, one of which is none.
+    ("Expected a list of vdevs in \"", ZfsFailure::NotFound),
     (" is in use and contains a ", ZfsFailure::DeviceInUse),
     (" is part of active pool '", ZfsFailure::DeviceInUse),
     (
@@ -178,9 +183,11 @@ const PROPERTY_PHRASES: &[&str] = &[
     "must be upgraded to set this property or value",
     "' specified multiple times",
     "is not a valid pool or vdev property",
+    "is not a valid filesystem property",
     "' cannot be set to invalid options",
     "' must be a multiple of volume block size",
     "use 'none' to disable ",
+    "volume size cannot be zero",
     "bad property list: ",
     "' property: ",
     "property value too long",

@@ -1,5 +1,7 @@
 //! `zfs`: command lines, answers, and what its refusals mean.
 
+use std::collections::BTreeSet;
+
 use phoenix_host::command::{CommandFailed, Effect, Output};
 use phoenix_host::zfs::{self, ZfsFailure, classify};
 
@@ -186,6 +188,40 @@ fn real_refusals_are_understood() {
     insta::assert_snapshot!(table.join("\n"));
 }
 
+/// The recordings that the simulated host is held against are real too: nothing that was said
+/// there is beyond phoenix, but for what has no remedy of its own.
+#[test]
+fn recorded_refusals_are_understood() {
+    let mut others = BTreeSet::new();
+    let mut failures = 0;
+    for text in [
+        include_str!("../conformance/datasets.jsonl"),
+        include_str!("../conformance/pools.jsonl"),
+        include_str!("../conformance/properties.jsonl"),
+    ] {
+        for line in text.lines() {
+            let run: serde_json::Value = serde_json::from_str(line).unwrap();
+            let ours = run["argv"][0] == "zfs" || run["argv"][0] == "zpool";
+            if !ours || run["code"] == 0 {
+                continue;
+            }
+            failures += 1;
+            let stderr = run["stderr"].as_str().unwrap().to_owned();
+            let failed = CommandFailed {
+                command: String::new(),
+                code: Some(1),
+                stderr: stderr.clone(),
+            };
+            if classify(&failed) == ZfsFailure::Other {
+                let reason = stderr.lines().next().unwrap().rsplit_once(": ").unwrap().1;
+                others.insert(reason.to_owned());
+            }
+        }
+    }
+    assert!(failures > 50, "{failures}");
+    insta::assert_snapshot!(Vec::from_iter(others).join("\n"));
+}
+
 /// Wordings that the fixtures lack: they need a broken host.
 #[test]
 fn refusals_of_a_broken_host_are_understood() {
@@ -223,6 +259,12 @@ fn refusals_of_a_broken_host_are_understood() {
         (
             "cannot create 'fastData': no such pool or dataset\n",
             ZfsFailure::DeviceRace,
+        ),
+        (
+            "property 'nosuch' is not a valid filesystem property\n",
+            ZfsFailure::BadProperty {
+                reason: "property 'nosuch' is not a valid filesystem property".to_owned(),
+            },
         ),
         (
             "internal error: cannot do it: Invalid argument\n",
