@@ -169,6 +169,19 @@ fn what_should_be_mounted_is_mounted_unless_that_hides_files() {
             ],
         },
         Case {
+            name: "moved to where files are",
+            file: &[("/zfs/datasets/0/mountpoint", "\"/srv/vm\"")],
+            host: |host| {
+                let full = ObservedDirectory::default();
+                host.directories.insert("/srv/vm".into(), full);
+            },
+            plan: &[
+                "refuse dataset:tank/vm: the directory /srv/vm is not empty: ZFS would mount over \
+                 it and hide what is in it",
+                "hold storage:tank-vm for dataset:tank/vm",
+            ],
+        },
+        Case {
             name: "a mounted dataset may hold files",
             file: &[],
             host: |host| host.directories.get_mut("/tank/vm").unwrap().empty = false,
