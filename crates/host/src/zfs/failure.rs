@@ -12,7 +12,7 @@ use crate::command::CommandFailed;
 pub enum ZfsFailure {
     /// The dataset or pool does not exist.
     NotFound,
-    /// The parent of the dataset does not exist, or is a volume.
+    /// The parent of the dataset does not exist.
     ParentMissing,
     /// There is one of that name already.
     Exists,
@@ -37,7 +37,7 @@ pub enum ZfsFailure {
         /// ZFS's words.
         reason: String,
     },
-    /// The name is refused.
+    /// The name is refused, or its place below a volume.
     BadName {
         /// ZFS's words.
         reason: String,
@@ -102,7 +102,6 @@ const ENDINGS: &[(&str, ZfsFailure)] = &[
     ("': no such pool available", ZfsFailure::NotFound),
     (": no such pool available.", ZfsFailure::NotFound),
     ("': parent does not exist", ZfsFailure::ParentMissing),
-    ("': parent is not a filesystem", ZfsFailure::ParentMissing),
     ("': dataset already exists", ZfsFailure::Exists),
     ("': pool already exists", ZfsFailure::Exists),
     ("pool or dataset is busy", ZfsFailure::Busy),
@@ -164,6 +163,7 @@ const NAME_PHRASES: &[&str] = &[
     "name is reserved",
     "name is too long",
     "trailing slash in name",
+    "parent is not a filesystem",
     "' is not expected here",
     "delimiter in name",
     "' in name",
