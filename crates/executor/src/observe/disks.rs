@@ -50,7 +50,9 @@ fn what(signature: &Signature) -> String {
     }
 }
 
-/// A vdev as `zpool status` shows it, with its members' kernel names.
+/// A vdev as `zpool status` shows it, with its members' kernel names. What only stands in for a
+/// member (a hot spare in use, the new disk of an unfinished replacement) is left out: it is no
+/// part of the layout.
 pub(crate) fn observed_vdev(vdev: &VdevStatus, inventory: &Inventory) -> ObservedVdev {
     let name = |path: &str| match inventory.whole_disk(Utf8Path::new(path)) {
         Some(disk) => disk.kernel_name.clone(),
@@ -59,7 +61,12 @@ pub(crate) fn observed_vdev(vdev: &VdevStatus, inventory: &Inventory) -> Observe
     ObservedVdev {
         class: class(vdev.class),
         kind: vdev.kind.clone(),
-        disks: vdev.disks.iter().map(|disk| name(&disk.path)).collect(),
+        disks: vdev
+            .disks
+            .iter()
+            .filter(|disk| !disk.substitute)
+            .map(|disk| name(&disk.path))
+            .collect(),
     }
 }
 
@@ -71,5 +78,66 @@ fn class(class: HostVdevClass) -> VdevClass {
         HostVdevClass::Log => VdevClass::Log,
         HostVdevClass::Cache => VdevClass::Cache,
         HostVdevClass::Spare => VdevClass::Spare,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use phoenix_host::disk::Use;
+    use phoenix_host::zpool::DiskStatus;
+
+    use super::*;
+
+    #[test]
+    fn what_stands_in_for_a_member_is_no_part_of_the_layout() {
+        let disk = |path: &str, substitute| DiskStatus {
+            path: path.to_owned(),
+            state: "ONLINE".to_owned(),
+            substitute,
+        };
+        let vdev = VdevStatus {
+            name: "mirror-0".to_owned(),
+            class: HostVdevClass::Data,
+            kind: "mirror".to_owned(),
+            state: "DEGRADED".to_owned(),
+            disks: vec![
+                disk("/dev/a", false),
+                disk("/dev/b", false),
+                disk("/dev/s", true),
+            ],
+        };
+        let observed = observed_vdev(&vdev, &Inventory::default());
+        // A member that is gone keeps the name that ZFS prints.
+        assert_eq!(Vec::from_iter(observed.disks), ["/dev/a", "/dev/b"]);
+    }
+
+    #[test]
+    fn the_worst_obstacle_comes_first_and_each_thing_once() {
+        let signature = |device: &str, kind: &str, label: Option<&str>| Signature {
+            device: device.to_owned(),
+            kind: kind.to_owned(),
+            label: label.map(str::to_owned),
+        };
+        let disk = Disk {
+            kind: "disk".to_owned(),
+            uses: BTreeSet::from([Use::Swap]),
+            signatures: BTreeSet::from([
+                signature("sda", "gpt", None),
+                signature("sda1", "zfs_member", Some("old")),
+                signature("sda2", "zfs_member", Some("old")),
+            ]),
+            ..Disk::default()
+        };
+        let signature = |what: &str| Obstacle::Signature {
+            what: what.to_owned(),
+        };
+        let expected = [
+            Obstacle::InUse {
+                by: "swap".to_owned(),
+            },
+            signature("gpt"),
+            signature("zfs_member \"old\""),
+        ];
+        assert_eq!(obstacles(&disk), expected);
     }
 }
