@@ -257,3 +257,181 @@ fn days_ago(now: Timestamp, days: i64) -> Timestamp {
     now.checked_sub(SignedDuration::from_hours(24 * days))
         .unwrap_or(Timestamp::MIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Sample;
+
+    fn now() -> Timestamp {
+        "2026-11-22T21:00:00Z".parse().unwrap()
+    }
+
+    fn healthy() -> Health {
+        Health {
+            critical_warning: Some(0),
+            temperature_celsius: Some(40),
+            available_spare_percent: Some(100),
+            available_spare_threshold_percent: Some(10),
+            percentage_used: Some(3),
+            unsafe_shutdowns: Some(9),
+            media_errors: Some(0),
+            ..Health::default()
+        }
+    }
+
+    fn drive(health: Health) -> Drive {
+        Drive {
+            warning_celsius: Some(82),
+            critical_celsius: Some(85),
+            controller_state: Some("live".to_owned()),
+            health: Some(health),
+            ..Drive::default()
+        }
+    }
+
+    fn judged(drive: &Drive, policy: &Policy, past: &Past) -> Vec<(Status, Code)> {
+        let findings = judge(drive, policy, past, None, now());
+        findings
+            .iter()
+            .map(|finding| (finding.status, finding.code))
+            .collect()
+    }
+
+    #[test]
+    fn each_value_is_judged_at_its_limit() {
+        use Code::*;
+        use Status::*;
+        let with = |change: fn(&mut Health)| {
+            let mut health = healthy();
+            change(&mut health);
+            drive(health)
+        };
+        let cases: [(Drive, &[(Status, Code)]); 21] = [
+            (with(|_| {}), &[]),
+            (with(|h| h.percentage_used = Some(79)), &[]),
+            (
+                with(|h| h.percentage_used = Some(80)),
+                &[(Warning, WearHigh)],
+            ),
+            (
+                with(|h| h.percentage_used = Some(90)),
+                &[(Critical, WearHigh)],
+            ),
+            (
+                with(|h| h.percentage_used = Some(100)),
+                &[(Critical, WearExhausted)],
+            ),
+            (
+                with(|h| h.percentage_used = Some(255)),
+                &[(Critical, WearExhausted)],
+            ),
+            (with(|h| h.available_spare_percent = Some(21)), &[]),
+            (
+                with(|h| h.available_spare_percent = Some(20)),
+                &[(Warning, SpareLow)],
+            ),
+            (
+                with(|h| h.available_spare_percent = Some(10)),
+                &[(Warning, SpareLow)],
+            ),
+            (
+                with(|h| h.available_spare_percent = Some(9)),
+                &[(Critical, SpareBelowThreshold)],
+            ),
+            (with(|h| h.available_spare_percent = None), &[]),
+            (with(|h| h.available_spare_threshold_percent = None), &[]),
+            (with(|h| h.temperature_celsius = Some(76)), &[]),
+            (
+                with(|h| h.temperature_celsius = Some(77)),
+                &[(Warning, TemperatureHigh)],
+            ),
+            (
+                with(|h| h.temperature_celsius = Some(85)),
+                &[(Critical, TemperatureHigh)],
+            ),
+            (
+                with(|h| h.critical_warning = Some(0b01)),
+                &[(Critical, SpareBelowThreshold)],
+            ),
+            (
+                with(|h| h.critical_warning = Some(0b10)),
+                &[(Warning, TemperatureHigh)],
+            ),
+            (
+                with(|h| h.critical_warning = Some(0b10_0000)),
+                &[(Critical, MemoryRegion)],
+            ),
+            // A bit that no specification defines yet is no alarm.
+            (with(|h| h.critical_warning = Some(0b1000_0000)), &[]),
+            (with(|h| h.critical_warning = None), &[]),
+            (drive(Health::default()), &[(Unknown, NoWearData)]),
+        ];
+        for (drive, expected) in cases {
+            let found = judged(&drive, &Policy::default(), &Past::default());
+            assert_eq!(found, expected, "{:?}", drive.health);
+        }
+    }
+
+    #[test]
+    fn the_configured_temperature_replaces_the_drives_own() {
+        let policy = |limit| Policy {
+            temperature_warning_celsius: Some(limit),
+            ..Policy::default()
+        };
+        let at = |degrees| {
+            drive(Health {
+                temperature_celsius: Some(degrees),
+                ..healthy()
+            })
+        };
+        let warm = [(Status::Warning, Code::TemperatureHigh)];
+        assert_eq!(judged(&at(60), &policy(60), &Past::default()), warm);
+        assert_eq!(judged(&at(80), &policy(90), &Past::default()), []);
+    }
+
+    #[test]
+    fn the_state_of_the_controller_counts_also_without_an_answer() {
+        let mut silent = Drive::default();
+        let unreadable = (Status::Unknown, Code::Unreadable);
+        let cases = [
+            ("live", None),
+            ("resetting", Some(Status::Warning)),
+            ("dead", Some(Status::Critical)),
+        ];
+        for (state, status) in cases {
+            silent.controller_state = Some(state.to_owned());
+            let state = status.map(|status| (status, Code::ControllerState));
+            let expected: Vec<_> = state.into_iter().chain([unreadable]).collect();
+            assert_eq!(
+                judged(&silent, &Policy::default(), &Past::default()),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn repeated_losses_of_power_are_told_single_ones_are_not() {
+        let past = |unsafe_shutdowns| Past {
+            samples: vec![Sample {
+                time: days_ago(now(), 10),
+                serial: "S".to_owned(),
+                percentage_used: 3,
+                written_bytes: None,
+                available_spare_percent: None,
+                media_errors: None,
+                unsafe_shutdowns,
+                power_on_hours: None,
+                temperature_celsius: None,
+            }],
+            acknowledged: vec![],
+        };
+        let told = [(Status::Warning, Code::UnsafeShutdowns)];
+        let drive = drive(healthy());
+        assert_eq!(judged(&drive, &Policy::default(), &past(Some(6))), told);
+        assert_eq!(judged(&drive, &Policy::default(), &past(Some(7))), []);
+        assert_eq!(judged(&drive, &Policy::default(), &past(None)), []);
+        // Restarted counters are no losses.
+        assert_eq!(judged(&drive, &Policy::default(), &past(Some(5000))), []);
+    }
+}

@@ -37,8 +37,10 @@ pub fn render(report: &Report, history: &History) -> String {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>"
     );
     axes(&mut svg, &scale, report.time);
+    // Many drives share the height.
+    let row = (HEIGHT - TOP - BOTTOM) / lines.len().max(9) as f64;
     for (index, line) in lines.iter().enumerate() {
-        draw(&mut svg, &scale, index, line);
+        draw(&mut svg, &scale, row, index, line);
     }
     if lines.is_empty() {
         text(&mut svg, LEFT + 12.0, HEIGHT / 2.0, "no drive reports wear");
@@ -131,7 +133,7 @@ impl Scale {
         Self {
             from: now - span,
             to: now + span,
-            top: if highest > 100.0 { 260.0 } else { 110.0 },
+            top: (highest * 1.1).max(110.0),
         }
     }
 
@@ -172,7 +174,8 @@ fn axes(svg: &mut String, scale: &Scale, now: Timestamp) {
     }
 }
 
-fn draw(svg: &mut String, scale: &Scale, index: usize, line: &Line<'_>) {
+/// `row` is the height of a line of the legend.
+fn draw(svg: &mut String, scale: &Scale, row: f64, index: usize, line: &Line<'_>) {
     let color = COLORS
         .get(index % COLORS.len())
         .copied()
@@ -191,10 +194,17 @@ fn draw(svg: &mut String, scale: &Scale, index: usize, line: &Line<'_>) {
         "<polyline fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\" points=\"{}\"/>",
         points.join(" ")
     );
+    if let Some((time, used)) = line.last() {
+        let (x, y) = (scale.x(time), scale.y(used));
+        let _infallible = writeln!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\"/>"
+        );
+    }
     if let (Some(last), Some(end)) = (line.last(), line.end) {
         forecast(svg, scale, color, last, end);
     }
-    let y = TOP + 14.0 + 34.0 * index as f64;
+    let y = TOP + 14.0 + row * index as f64;
     let x = WIDTH - RIGHT + 16.0;
     let _infallible = writeln!(
         svg,

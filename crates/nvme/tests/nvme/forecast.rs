@@ -78,6 +78,10 @@ struct Case {
 const START: &str = "2024-01-01T00:00:00Z";
 const BYTES_PER_UNIT: f64 = 40e9;
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a drive reports whole percent and whole bytes, cut off"
+)]
 /// Samples of the first `seen` days, and the day on which the drive reports 100 %.
 fn life(case: &Case, seen: i64) -> (Vec<Sample>, Date) {
     let mut random = Random(case.seed);

@@ -64,7 +64,9 @@ fn judged(drives: Vec<Drive>, pool: PoolFacts) -> Vec<(Status, Code)> {
 fn halves_of_a_mirror_that_age_in_step_are_told() {
     const STEP: (Status, Code) = (Status::Warning, Code::WornTogether);
     const GONE: (Status, Code) = (Status::Critical, Code::WornTogether);
-    let cases: [(&str, &[u64], &[(Status, Code)]); 9] = [
+    type Wear<'a> = &'a [u64];
+    type Found<'a> = &'a [(Status, Code)];
+    let cases: [(&str, Wear<'_>, Found<'_>); 9] = [
         ("mirror", &[3, 3], &[]),
         ("mirror", &[49, 52], &[]),
         ("mirror", &[52, 55], &[STEP]),

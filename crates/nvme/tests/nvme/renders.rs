@@ -193,3 +193,32 @@ fn same_facts_same_bytes_whatever_the_order_of_the_drives() {
     let again = report(drives, pools(), &history());
     assert_eq!(render::json(&again), render::json(&everything()));
 }
+
+#[test]
+fn words_of_others_cannot_break_the_plugin_line() {
+    let drive = Drive {
+        name: "nvme0n1".to_owned(),
+        gaps: vec!["a | b\nc".to_owned()],
+        ..Drive::default()
+    };
+    let line = render::nagios::render(
+        &report(vec![drive], vec![], &History::default()),
+        &Policy::default(),
+    );
+    insta::assert_snapshot!(line, @"NVME UNKNOWN - nvme0n1: its health could not be read: a / b c");
+}
+
+#[test]
+fn the_committed_schema_is_current() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../schema/nvme.v1.schema.json"
+    );
+    let committed: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(
+        committed,
+        phoenix_nvme::report::schema(),
+        "run `cargo xtask schema`"
+    );
+}

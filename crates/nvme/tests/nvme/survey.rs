@@ -1,10 +1,13 @@
 //! Asking a host: smartctl, then nvme-cli, then the kernel.
 
-use phoenix_host::command::Output;
+use phoenix_host::Host;
+use phoenix_host::command::{Command, Output, Program};
+use phoenix_host::sim::SimHost;
 use phoenix_nvme::drive::Source;
+use phoenix_nvme::history::History;
 use phoenix_nvme::{Drive, survey};
 
-use crate::support::{CannedHost, fixture};
+use crate::support::{CannedHost, fixture, report};
 
 const NAME: &str = "nvme1n1";
 
@@ -39,38 +42,25 @@ fn look(host: &CannedHost) -> Drive {
     survey(host, &[NAME.to_owned()]).remove(0)
 }
 
-fn facts(
-    drive: &Drive,
-) -> (
-    Option<&str>,
-    Option<&str>,
-    Option<&str>,
-    Option<u64>,
-    Option<u64>,
-    Option<bool>,
-    Option<&str>,
-) {
-    (
-        drive.model.as_deref(),
-        drive.serial.as_deref(),
-        drive.firmware.as_deref(),
+/// What every reader must agree on, as one line.
+fn facts(drive: &Drive) -> String {
+    format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        drive.model,
+        drive.serial,
+        drive.firmware,
         drive.capacity_bytes,
         drive.logical_block_bytes,
         drive.supports_trim,
-        drive.controller_state.as_deref(),
+        drive.controller_state,
     )
 }
 
 #[test]
 fn every_reader_tells_the_same_identity() {
-    let expected = (
-        Some("QEMU NVMe Ctrl"),
-        Some("PHX4TC03"),
-        Some("10.0.2"),
-        Some(4_398_046_511_104),
-        Some(512),
-        Some(true),
-        Some("live"),
+    let expected = concat!(
+        r#"Some("QEMU NVMe Ctrl") Some("PHX4TC03") Some("10.0.2") "#,
+        r#"Some(4398046511104) Some(512) Some(true) Some("live")"#
     );
     let cases: [(&[&str], Source); 4] = [
         (&["smartctl", "nvme"], Source::Smartctl),
@@ -163,4 +153,53 @@ fn a_controller_of_another_drive_is_not_believed() {
         .file("/sys/class/nvme/nvme1/serial", "ANOTHER\n")
         .file("/sys/class/nvme/nvme1/state", "dead\n");
     assert_eq!(look(&host).controller_state, None);
+}
+
+#[test]
+fn a_whole_host_is_surveyed_drives_and_pools() {
+    let disk = |serial: &str| format!("/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_{serial}");
+    let create = |pool: &str, layout: &[String]| {
+        let properties = ["-o", "ashift=12", "-o", "autotrim=on", pool].map(str::to_owned);
+        let args = ["create".to_owned()].into_iter().chain(properties);
+        Command::write(Program::Zpool, args.chain(layout.iter().cloned()))
+    };
+    let mirror = [
+        "mirror".to_owned(),
+        disk("2TB_SIM2TA0001"),
+        disk("2TB_SIM2TB0002"),
+    ];
+    let host = SimHost::fresh();
+    for command in [
+        create("quickOS", &mirror),
+        create("fastData", &[disk("4TB_SIM4TC0003")]),
+    ] {
+        host.run(&command).unwrap().check(&command).unwrap();
+    }
+
+    let scope = survey::scope(&host).unwrap();
+    let drives = survey(&host, &scope.drives);
+    let report = report(drives, scope.pools, &History::default());
+    let mut lines = Vec::new();
+    for drive in &report.drives {
+        let place = &drive.serves[0];
+        let consequence = place.loss.sentence(&place.pool);
+        let name = &drive.drive.name;
+        lines.push(format!(
+            "{name} {} {}: {consequence} ({})",
+            place.pool, place.vdev, drive.status
+        ));
+    }
+    for pool in &report.pools {
+        lines.push(format!(
+            "{} {} {} {:?}",
+            pool.name, pool.health, pool.status, pool.findings
+        ));
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    nvme0n1 quickOS mirror-0: quickOS goes on without redundancy (ok)
+    nvme1n1 quickOS mirror-0: quickOS goes on without redundancy (ok)
+    nvme2n1 fastData nvme2n1: fastData is lost (ok)
+    fastData ONLINE ok []
+    quickOS ONLINE ok []
+    ");
 }
