@@ -39,7 +39,7 @@ pub(crate) fn obstacles(disk: &Disk) -> Vec<Obstacle> {
     let signatures = signatures
         .into_iter()
         .map(|what| Obstacle::Signature { what });
-    uses.chain(signatures).chain(not_a_disk).collect()
+    uses.chain(not_a_disk).chain(signatures).collect()
 }
 
 /// The signature without the partition that it is on: `zfs_member "old"`.
