@@ -336,6 +336,15 @@ fn permissions_are_in_the_hosts_numbers() {
             plan: &["update permissions:tank/data: owner 100000 -> 34; group 100000 -> 34"],
         },
         Case {
+            name: "what lies below an unmounted dataset does not count",
+            file: &[],
+            host: |host| host.datasets.get_mut("tank/data").unwrap().mounted = false,
+            plan: &[
+                "update dataset:tank/data: mounted no -> yes",
+                "update permissions:tank/data: owner 100000; group 100000; mode 2775",
+            ],
+        },
+        Case {
             name: "unknown name",
             file: &[("/zfs/datasets/1/permissions", r#"{"owner": "nobody-here"}"#)],
             host: as_it_is,
