@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::host::{self, OpenHost};
 use super::output::Terminal;
 use super::prepare::{self, ValidFile};
-use super::progress::{JsonLines, Narrator};
+use super::progress::{JsonLines, Narrator, Speaker};
 use super::{CommandResult, ask, graph, plan};
 
 /// Runs the command.
@@ -192,13 +192,20 @@ fn apply(
         },
         ..ApplyOptions::default()
     };
+    let (mut display, speaker): (Box<dyn Observer + '_>, Speaker) = match args.format.format {
+        Format::Json => (Box::<JsonLines>::default(), Speaker::default()),
+        Format::Text => {
+            let narrator = Narrator::new(terminal, plan);
+            let speaker = narrator.speaker();
+            (Box::new(narrator), speaker)
+        }
+    };
     let cancel = options.cancel.clone();
     // Only one handler can be set in a process, and this is the only place that sets one.
-    let _ = ctrlc::set_handler(move || cancel.cancel());
-    let mut display: Box<dyn Observer + '_> = match args.format.format {
-        Format::Json => Box::<JsonLines>::default(),
-        Format::Text => Box::new(Narrator::new(terminal, plan)),
-    };
+    let _ = ctrlc::set_handler(move || {
+        cancel.cancel();
+        speaker.say("Stopping: running steps end, nothing new starts.");
+    });
     let result = match journal(args, open, plan)? {
         Some(journal) => phoenix::apply(
             plan,

@@ -67,6 +67,11 @@ impl<'a> Narrator<'a> {
         }
     }
 
+    /// Prints lines from another thread, such as a signal handler's, without tearing the bars.
+    pub(crate) fn speaker(&self) -> Speaker {
+        Speaker(self.bars.as_ref().map(|bars| bars.all.clone()))
+    }
+
     fn print(&self, line: &str) {
         match &self.bars {
             Some(bars) => bars.print(line),
@@ -134,6 +139,21 @@ impl Observer for Narrator<'_> {
             }
             Event::ApplyStart { .. } => {}
         }
+    }
+}
+
+/// See [`Narrator::speaker`]. Without bars it speaks to standard error directly.
+#[derive(Default)]
+pub(crate) struct Speaker(Option<MultiProgress>);
+
+impl Speaker {
+    /// Says one line.
+    pub(crate) fn say(&self, line: &str) {
+        // A terminal that is gone cannot be told so.
+        let _ = match &self.0 {
+            Some(bars) => bars.println(line),
+            None => writeln!(io::stderr().lock(), "{line}"),
+        };
     }
 }
 

@@ -78,20 +78,23 @@ impl Scenario {
     pub(crate) fn run_unread(&self, args: &str) -> (Option<i32>, String) {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "starts the binary under test with a closed pipe; no host is involved"
-        )]
-        let mut command = std::process::Command::new(BINARY);
-        let output = command
-            .args(args.split_whitespace())
-            .current_dir(self.directory.path())
-            .env_clear()
-            .stdout(writer)
-            .output()
-            .unwrap();
+        let output = self.plain_command(args).stdout(writer).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), stderr)
+    }
+
+    /// phoenix in the directory, for tests that hold its pipes themselves.
+    pub(crate) fn plain_command(&self, args: &str) -> std::process::Command {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "starts the binary under test; no host is involved"
+        )]
+        let mut command = std::process::Command::new(BINARY);
+        command
+            .args(args.split_whitespace())
+            .current_dir(self.directory.path())
+            .env_clear();
+        command
     }
 
     /// phoenix in the directory, undisturbed by the environment of whoever runs the tests.

@@ -3,7 +3,7 @@
 use crate::scenario::{EXAMPLE, Scenario};
 
 /// The JSON snippet of the plan, word for word; it stands in an object to be a document.
-const SNIPPET: &str = include_str!("seed/snippet.json");
+const SNIPPET: &str = include_str!("../../../config/tests/data/seed/wrapped.json");
 
 #[test]
 fn the_stray_dot_of_the_snippet_is_shown_where_it_stands() {
