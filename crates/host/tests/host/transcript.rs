@@ -151,6 +151,8 @@ fn a_read_only_host_passes_reads_and_nothing_else() {
     ] {
         assert!(host.run(&Command::read(program, args)).is_err());
     }
+    // What was announced as a change is one, whatever it looks like.
+    assert!(host.run(&Command::write(Program::Zfs, ["list"])).is_err());
     let file = Utf8Path::new("/etc/x");
     let change = PermissionChange {
         dataset: "a".to_owned(),
