@@ -1,7 +1,7 @@
 //! phoenix as a library: one file declares the storage of a Proxmox host, phoenix checks it, reads
 //! the host, plans the difference and applies it.
 //!
-//! Four calls, all arguments explicit: [`load`], [`observe`], [`plan`], [`apply`]. Nothing here
+//! Four calls, all arguments explicit: [`load`], [`observe`], [`plan()`], [`apply`]. Nothing here
 //! prints, exits, or reads the environment. The binary is one user of this library among others; a
 //! caller can bring its own [`Host`], its own [`Observer`] and its own cancel switch, and gets the
 //! same events as the binary.

@@ -34,10 +34,10 @@ pub(crate) fn open(choice: &HostChoice) -> Result<OpenHost, Failure> {
             journals: None,
         },
         HostChoice::Sim(Some(state)) => OpenHost {
-            host: Box::new(SimHost::open(state).map_err(|error| {
-                Failure::from_error(ExitStatus::Failed, &error)
-                    .help("name a file that `phoenix --host sim:FILE` wrote, or one that does not exist yet")
-            })?),
+            host: Box::new(
+                SimHost::open(state)
+                    .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?,
+            ),
             lock: Some(beside(state, "lock")),
             journals: Some(beside(state, "runs")),
         },

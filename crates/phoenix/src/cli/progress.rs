@@ -176,7 +176,7 @@ impl Bars {
             all,
             total,
             running: BTreeMap::new(),
-            step_style: style("          {spinner}  {msg}  {elapsed}"),
+            step_style: style("          {spinner}  {msg}  ({elapsed})"),
             failed: 0,
         }
     }
