@@ -76,6 +76,32 @@ fn recorded_spellings_of_sizes_and_words_are_read_alike() {
 }
 
 #[test]
+fn values_that_only_look_different_are_the_same() {
+    for (name, a, b) in [
+        ("acltype", "posixacl", "posix"),
+        ("acltype", "off", "noacl"),
+        ("xattr", "sa", "on"),
+        ("mountpoint", "/srv//data/", "/srv/data"),
+        ("comment", "-", ""),
+        ("feature@lz4_compress", "enabled", "active"),
+        ("site:owner", "prod", "prod"),
+    ] {
+        assert!(same_value(name, a, b) && same_value(name, b, a), "{name}");
+    }
+    for (name, a, b) in [
+        ("compression", "zstd", "zstd-3"),
+        ("compression", "on", "lz4"),
+        ("xattr", "sa", "dir"),
+        ("mountpoint", "none", "/none"),
+        ("cachefile", "-", "none"),
+        ("feature@lz4_compress", "enabled", "disabled"),
+        ("site:owner", "posixacl", "posix"),
+    ] {
+        assert!(!same_value(name, a, b), "{name}");
+    }
+}
+
+#[test]
 fn a_refusal_says_why_and_what_to_do() {
     let filesystem = |name: &str, value: &str| {
         let error = stored_dataset_value(name, value, DatasetType::Filesystem).unwrap_err();

@@ -273,10 +273,12 @@ fn special_vdevs_survive_as_much_as_data_does() {
 
 #[test]
 fn a_neighbour_with_a_longer_name_is_not_below() {
-    let neighbour = json!({"pool": "tank", "name": "data-old"});
+    let declare = |name: &str| ("/zfs/datasets/-", json!({"pool": "tank", "name": name}));
+    let no_export = ("/nfs", json!({}));
+    assert_eq!(drawn(&[declare("data-old")]), Vec::<String>::new());
     assert_eq!(
-        drawn(&[("/zfs/datasets/-", neighbour)]),
-        Vec::<String>::new()
+        drawn(&[declare("data-old"), declare("data/sub"), no_export]),
+        ["share::hidden-children | tank/data | {"]
     );
 }
 
