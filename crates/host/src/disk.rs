@@ -2,6 +2,7 @@
 
 mod inventory;
 mod lsblk;
+mod unfinished;
 
 use std::collections::BTreeMap;
 

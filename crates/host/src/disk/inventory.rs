@@ -9,7 +9,7 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::lsblk::{BlockDevice, lsblk, parse_lsblk};
-use super::{SWAPS_FILE, links, parse_links, parse_swaps, parse_wipefs, wipefs};
+use super::{SWAPS_FILE, links, parse_links, parse_swaps, parse_wipefs, unfinished, wipefs};
 use crate::parse::ReadError;
 use crate::zpool::ImportedPools;
 use crate::{Host, HostError};
@@ -37,6 +37,8 @@ pub struct Disk {
     pub tran: Option<String>,
     /// The links that lead to it, sorted.
     pub links: Vec<Utf8PathBuf>,
+    /// For a partition of a GPT, the GUID of its type.
+    pub part_type: Option<String>,
     /// The kernel names of its partitions.
     pub partitions: BTreeSet<String>,
     /// What uses it or a part of it right now. While there is any, nothing may write to it.
@@ -176,6 +178,7 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
     inventory.raise();
     inventory.probe(host)?;
     inventory.mark_silent(&pools.silent);
+    unfinished::forget(&mut inventory.devices);
     Ok(inventory)
 }
 
@@ -348,6 +351,7 @@ fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
         model: trimmed(found.model.as_deref()),
         wwn: found.wwn.clone(),
         tran: found.tran.clone(),
+        part_type: found.parttype.clone(),
         ..Disk::default()
     };
     for target in found.mountpoints.iter().flatten() {

@@ -42,6 +42,8 @@ pub struct BlockDevice {
     pub label: Option<String>,
     /// The kind of partition table that it holds, or, for a partition, lies in.
     pub pttype: Option<String>,
+    /// For a partition of a GPT, the GUID of its type.
+    pub parttype: Option<String>,
     /// Where it is mounted; `[SWAP]` for swap. util-linux 2.38 prints a null for nowhere.
     pub mountpoints: Vec<Option<String>>,
     /// What is built on it.
