@@ -1,4 +1,5 @@
-//! The simulated `smartctl`, `nvme` and the drives' files in sysfs: healthy drives, a little worn.
+//! The simulated `smartctl`, `nvme` and the drives' files in sysfs: healthy drives, a little worn,
+//! unless the state says otherwise ([`super::state::DriveHealth`]).
 //!
 //! Layout and keys are those of smartmontools 7.4 and nvme-cli 2.13.
 
@@ -9,7 +10,8 @@ use crate::command::Output;
 
 use super::state::{Disk, State};
 
-const FIRMWARE: &str = "4B2QJXD7";
+/// `smartctl`'s exit status while the critical warning byte is not zero (`FAILSTATUS`, smartctl.h).
+const FAILING: i32 = 8;
 const WRITTEN_UNITS: u64 = 12_345_678;
 const READ_UNITS: u64 = 23_456_789;
 const POWER_ON_HOURS: u64 = 4380;
@@ -46,9 +48,12 @@ pub(super) fn smartctl(state: &State, args: &[String]) -> Output {
         };
     };
     let blocks = disk.size / 512;
+    let health = &disk.health;
+    let passed = health.critical_warning == 0;
+    let status = if passed { 0 } else { FAILING };
     let answer = json!({
         "json_format_version": [1, 0],
-        "smartctl": head(Value::Null, 0),
+        "smartctl": head(Value::Null, status),
         "device": {
             "name": path,
             "info_name": path,
@@ -57,7 +62,7 @@ pub(super) fn smartctl(state: &State, args: &[String]) -> Output {
         },
         "model_name": disk.model,
         "serial_number": disk.serial,
-        "firmware_version": FIRMWARE,
+        "firmware_version": health.firmware,
         "nvme_controller_id": 1,
         "nvme_version": { "string": "2.0", "value": 131_072 },
         "nvme_number_of_namespaces": 1,
@@ -71,13 +76,13 @@ pub(super) fn smartctl(state: &State, args: &[String]) -> Output {
         "user_capacity": { "blocks": blocks, "bytes": disk.size },
         "logical_block_size": 512,
         "smart_support": { "available": true, "enabled": true },
-        "smart_status": { "passed": true, "nvme": { "value": 0 } },
+        "smart_status": { "passed": passed, "nvme": { "value": health.critical_warning } },
         "nvme_smart_health_information_log": {
-            "critical_warning": 0,
+            "critical_warning": health.critical_warning,
             "temperature": temperature(name),
-            "available_spare": 100,
+            "available_spare": health.available_spare,
             "available_spare_threshold": 10,
-            "percentage_used": 3,
+            "percentage_used": health.percentage_used,
             "data_units_read": READ_UNITS,
             "data_units_written": WRITTEN_UNITS,
             "host_reads": 345_678_901,
@@ -86,7 +91,7 @@ pub(super) fn smartctl(state: &State, args: &[String]) -> Output {
             "power_cycles": 42,
             "power_on_hours": POWER_ON_HOURS,
             "unsafe_shutdowns": 5,
-            "media_errors": 0,
+            "media_errors": health.media_errors,
             "num_err_log_entries": 0,
             "warning_temp_time": 0,
             "critical_comp_time": 0,
@@ -95,7 +100,11 @@ pub(super) fn smartctl(state: &State, args: &[String]) -> Output {
         "power_cycle_count": 42,
         "power_on_time": { "hours": POWER_ON_HOURS },
     });
-    Output::success(pretty(&answer))
+    Output {
+        code: Some(status),
+        stdout: pretty(&answer),
+        stderr: String::new(),
+    }
 }
 
 /// `nvme smart-log|id-ctrl|id-ns -o json DEVICE`
@@ -118,26 +127,27 @@ pub(super) fn nvme(state: &State, args: &[String]) -> Output {
             stderr: format!("Usage: nvme {command} <device> [OPTIONS]\n"),
         };
     };
+    let health = &disk.health;
     let answer = match command {
         "smart-log" => json!({
-            "critical_warning": 0,
+            "critical_warning": health.critical_warning,
             // nvme-cli shows kelvins.
             "temperature": temperature(name) + 273,
-            "avail_spare": 100,
+            "avail_spare": health.available_spare,
             "spare_thresh": 10,
-            "percent_used": 3,
+            "percent_used": health.percentage_used,
             "data_units_read": READ_UNITS,
             "data_units_written": WRITTEN_UNITS,
             "power_cycles": 42,
             "power_on_hours": POWER_ON_HOURS,
             "unsafe_shutdowns": 5,
-            "media_errors": 0,
+            "media_errors": health.media_errors,
             "num_err_log_entries": 0,
         }),
         "id-ctrl" => json!({
             "sn": format!("{:20}", disk.serial.as_deref().unwrap_or("")),
             "mn": format!("{:40}", disk.model.as_deref().unwrap_or("")),
-            "fr": format!("{FIRMWARE:8}"),
+            "fr": format!("{:8}", health.firmware),
             "wctemp": 355,
             "cctemp": 358,
             "tnvmcap": disk.size,
@@ -164,7 +174,7 @@ pub(super) fn sysfs(state: &State, path: &Utf8Path) -> Option<String> {
             let (_, disk) = nvme_disk(state, &format!("/dev/{controller}"))?;
             match file {
                 "state" => "live".to_owned(),
-                "firmware_rev" => FIRMWARE.to_owned(),
+                "firmware_rev" => disk.health.firmware.clone(),
                 "model" => format!("{:40}", disk.model.as_deref().unwrap_or("")),
                 "serial" => format!("{:20}", disk.serial.as_deref().unwrap_or("")),
                 _ => return None,

@@ -83,6 +83,44 @@ pub struct Disk {
     /// Device-mapper and MD devices built on the whole disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Holder>,
+    /// What an NVMe drive says about itself.
+    #[serde(default, skip_serializing_if = "DriveHealth::is_default")]
+    pub health: DriveHealth,
+}
+
+/// What a simulated NVMe drive reports where drives differ. The default is a healthy drive, a
+/// little worn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DriveHealth {
+    /// Firmware revision.
+    pub firmware: String,
+    /// The Critical Warning byte of the health log.
+    pub critical_warning: u64,
+    /// Spare capacity left, in percent; the drive's own limit is 10.
+    pub available_spare: u64,
+    /// Rated endurance used, in percent; more than 100 is legal.
+    pub percentage_used: u64,
+    /// Times that data could not be recovered.
+    pub media_errors: u64,
+}
+
+impl Default for DriveHealth {
+    fn default() -> Self {
+        Self {
+            firmware: "4B2QJXD7".to_owned(),
+            critical_warning: 0,
+            available_spare: 100,
+            percentage_used: 3,
+            media_errors: 0,
+        }
+    }
+}
+
+impl DriveHealth {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A partition.

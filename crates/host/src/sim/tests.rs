@@ -838,6 +838,22 @@ fn drives_report_their_health_by_every_name() {
             all_ok(&host, &[&format!("nvme {command} -o json {path}")]);
         }
     }
+    host.edit(|state| {
+        let health = &mut state.disks.get_mut("nvme2n1").unwrap().health;
+        health.critical_warning = 4;
+        health.percentage_used = 104;
+    })
+    .unwrap();
+    let failing = run(&host, "smartctl -j -x /dev/nvme2n1");
+    let report: serde_json::Value = serde_json::from_str(&failing.stdout).unwrap();
+    // As on captures of real drives: the exit status says it, too.
+    assert_eq!(failing.code, Some(8));
+    assert_eq!(report["smartctl"]["exit_status"], 8);
+    assert_eq!(report["smart_status"]["passed"], false);
+    assert_eq!(
+        report["nvme_smart_health_information_log"]["percentage_used"],
+        104
+    );
     let none = run(&host, "smartctl -j -x /dev/sda");
     let report: serde_json::Value = serde_json::from_str(&none.stdout).unwrap();
     assert_eq!(
