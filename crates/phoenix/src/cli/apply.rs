@@ -50,8 +50,14 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
         return Ok(ExitStatus::Failed);
     }
     let report = apply(terminal, args, &open, &wanted, &plan)?;
-    if text && !(terminal.quiet && report.is_success()) {
+    let silent = terminal.quiet && report.is_success() && report.problems.is_empty();
+    if text && !silent {
         terminal.data(&report::text(&report))?;
+    }
+    if !text {
+        for problem in &report.problems {
+            terminal.say(&format!("warning: {problem}\n"));
+        }
     }
     Ok(status(&plan, &report))
 }

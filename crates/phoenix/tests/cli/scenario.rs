@@ -80,6 +80,7 @@ impl Scenario {
         drop(reader);
         let output = self.plain_command(args).stdout(writer).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!stderr.contains("panicked"), "{stderr}");
         (output.status.code(), stderr)
     }
 
