@@ -108,6 +108,7 @@ fn the_map_of_storage_ids_is_obeyed_where_it_matches() {
             "datasets": [
                 {"pool": "quickOS", "name": "vm-disks", "storage": {"type": "zfspool"}},
                 {"pool": "quickOS", "name": "lxc-disks", "storage": {"type": "zfspool"}},
+                {"pool": "quickOS", "name": "ISO-images", "storage": {"type": "zfspool"}},
                 {"pool": "quickOS", "name": "named",
                  "storage": {"type": "zfspool", "id": "explicit"}}
             ]
@@ -115,6 +116,7 @@ fn the_map_of_storage_ids_is_obeyed_where_it_matches() {
         "proxmox_storage_ids": {
             "quickOS_vm_disks": "guests",
             "quickos_lxc_disks": "wrong-case",
+            "quickOS_ISO_images": "images",
             "quickOS_named": "loses"
         }
     }"#;
@@ -122,7 +124,7 @@ fn the_map_of_storage_ids_is_obeyed_where_it_matches() {
     let config = loaded.config().unwrap();
     let storages = config.datasets.iter().filter_map(|it| it.storage.as_ref());
     let ids: Vec<_> = storages.map(|storage| storage.id.as_str()).collect();
-    assert_eq!(ids, ["guests", "quickOS-lxc-disks", "explicit"]);
+    assert_eq!(ids, ["guests", "quickOS-lxc-disks", "images", "explicit"]);
 }
 
 #[test]
