@@ -141,10 +141,15 @@ fn read(mut document: Value) -> (Config, Vec<Finding>) {
         .pointer("/network/default_subnet")
         .and_then(Value::as_str)
         .map(str::to_owned);
+    let has_pools = mentions_pools(&document, &removed);
     let file = typed(document, &mut findings);
     let (config, translated) = normalize::normalize(file, removed, default_subnet);
     findings.extend(translated);
     findings.extend(check::run(&config));
+    if has_pools {
+        // They could not be read, which has been said.
+        findings.retain(|one| one.code != Code::PoolNone);
+    }
     if bare {
         findings = findings.into_iter().map(without_zfs).collect();
         findings.push(bare_zfs());
@@ -184,13 +189,23 @@ fn what_is_mounted(mount: &BindMount) -> (u32, &str, &Utf8Path) {
 
 /// The document as the file's types; what the schema rejects has been taken out before.
 fn typed(document: Value, findings: &mut Vec<Finding>) -> File {
-    match serde_path_to_error::deserialize(document) {
-        Ok(file) => file,
+    match serde_path_to_error::deserialize::<_, Option<File>>(document) {
+        Ok(file) => file.unwrap_or_default(),
         Err(error) => {
             findings.push(unreadable(&error));
             File::default()
         }
     }
+}
+
+/// Whether the file says something about pools, be it wrong.
+fn mentions_pools(document: &Value, removed: &BTreeSet<Pointer>) -> bool {
+    let pools = document.pointer("/zfs/pools").and_then(Value::as_array);
+    let zfs = Pointer::root().key("zfs");
+    pools.is_some_and(|list| !list.is_empty())
+        || [Pointer::root(), zfs.key("pools"), zfs]
+            .iter()
+            .any(|at| removed.contains(at))
 }
 
 /// Top-level keys that are no section of phoenix but look like one.

@@ -24,7 +24,7 @@ fn every_wrong_file_is_explained() {
 fn a_document_that_is_no_object_is_refused() {
     for text in ["[]", "null", "3", "\"zfs\"", "true"] {
         let loaded = load("test.json", text.as_bytes());
-        assert_eq!(codes(&loaded)[0], "phoenix::schema::wrong-type", "{text}");
+        assert_eq!(codes(&loaded), ["phoenix::schema::wrong-type"], "{text}");
         assert_eq!(loaded.diagnostics[0].labels[0].length, text.len(), "{text}");
     }
 }
@@ -103,5 +103,21 @@ fn a_misspelt_key_is_not_missing_too() {
             "{}",
             listing(&loaded)
         );
+    }
+}
+
+#[test]
+fn pools_that_cannot_be_read_are_not_said_to_be_absent() {
+    for (text, code) in [
+        (r#"{"zfs": {"pool": []}}"#, "phoenix::schema::unknown-key"),
+        (r#"{"zfs": {"pools": {}}}"#, "phoenix::schema::wrong-type"),
+        (
+            r#"{"zfs": {"pools": [{}]}}"#,
+            "phoenix::schema::missing-key",
+        ),
+        (r#"{"zfs": []}"#, "phoenix::schema::wrong-type"),
+        (r#"{"zfs": {"pools": []}}"#, "phoenix::pool::none"),
+    ] {
+        assert_eq!(codes(&load("test.json", text.as_bytes())), [code], "{text}");
     }
 }
