@@ -5,16 +5,19 @@
 //! only looks.
 
 mod disks;
+mod health;
 mod pools;
 mod shares;
 mod system;
+
+use std::collections::BTreeMap;
 
 pub(crate) use disks::{observed_vdev, obstacles};
 use phoenix_host::disk::Inventory;
 use phoenix_host::parse::ReadError;
 use phoenix_host::zpool::ImportedPools;
 use phoenix_host::{Host, disk, zpool};
-use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedExports};
+use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, ObservedExports};
 use phoenix_planner::wanted::Wanted;
 use rayon::ThreadPoolBuilder;
 pub(crate) use shares::container_mounts;
@@ -45,9 +48,10 @@ pub enum ObserveError {
 /// Proxmox's tools alone take about a second.
 ///
 /// The number of commands depends on the number of pools, not of datasets; no pool is ever read
-/// recursively. A pool that is neither `ONLINE` nor `DEGRADED` is asked nothing beyond that, so that
-/// its dead disks hold up nobody. What a missing ZFS module, Proxmox or NFS server would know is
-/// absent, as [`Observed`] says.
+/// recursively, and drives are asked for their health only where a pool is to be made of them. A
+/// pool that is neither `ONLINE` nor `DEGRADED` is asked nothing beyond that, so that its dead disks
+/// hold up nobody. What a missing ZFS module, Proxmox or NFS server would know is absent, as
+/// [`Observed`] says.
 ///
 /// # Errors
 /// When a tool that is there fails, does not answer in time, or answers nonsense.
@@ -89,8 +93,15 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
 #[derive(Debug, Default)]
 struct Storage {
     facts: pools::Facts,
-    disks: std::collections::BTreeMap<String, phoenix_planner::observed::ObservedDisk>,
-    directories: std::collections::BTreeMap<String, ObservedDirectory>,
+    disks: BTreeMap<String, ObservedDisk>,
+    directories: BTreeMap<String, ObservedDirectory>,
+}
+
+/// The block devices, and what speaks against a new pool on some of them, by kernel name.
+#[derive(Debug, Default)]
+struct Disks {
+    inventory: Inventory,
+    unfit: BTreeMap<String, String>,
 }
 
 fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveError> {
@@ -101,25 +112,26 @@ fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveErro
         ImportedPools::default()
     };
     let pools = pools::select(host, wanted, &imported).map_err(about("the ZFS pools"))?;
-    let inventory = || {
-        if asks_zfs {
-            disk::inventory(host, &imported)
-        } else {
-            Ok(Inventory::default())
+    let disks = || {
+        if !asks_zfs {
+            return Ok(Disks::default());
         }
+        let inventory = disk::inventory(host, &imported)?;
+        let unfit = health::unfit(host, wanted, &imported, &inventory);
+        Ok(Disks { inventory, unfit })
     };
-    let (inventory, (facts, directories)) = rayon::join(inventory, || {
+    let (disks, (facts, directories)) = rayon::join(disks, || {
         rayon::join(
             || pools::facts(host, wanted, &pools),
             || system::directories(host, wanted, &pools),
         )
     });
-    let inventory = inventory.map_err(about("the disks"))?;
+    let Disks { inventory, unfit } = disks.map_err(about("the disks"))?;
     let mut facts = facts.map_err(about("the ZFS pools and datasets"))?;
     facts.add_layouts(&pools, &inventory);
     Ok(Storage {
         facts,
-        disks: disks::observed(&inventory, wanted),
+        disks: disks::observed(&inventory, wanted, &unfit),
         directories: directories.map_err(about("the directories"))?,
     })
 }

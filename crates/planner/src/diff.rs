@@ -39,7 +39,7 @@ use verdict::{Draft, Notes, Stop, Verdict};
 pub struct PlanOptions {
     /// The file that the configuration came from; the plan carries it for the reader.
     pub source: ConfigSource,
-    /// Which disks may be erased.
+    /// Which disks may be erased, and which may be used though they are failing.
     pub grants: Grants,
     /// Plan only these objects and what they need; empty means everything.
     pub targets: Vec<Address>,
@@ -47,13 +47,19 @@ pub struct PlanOptions {
     pub excludes: Vec<Address>,
 }
 
-/// Permission to erase disks. A disk that is in use is never erased, whatever is granted.
+/// Permission to use disks that a plan refuses otherwise. A disk that is in use is never touched,
+/// whatever is granted.
+///
+/// Disks are named by their path, by the last component of the path, or by their serial number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
-    /// Disks by path, by the last component of the path, or by serial number.
+    /// Disks that may be erased.
     pub wipe: BTreeSet<String>,
-    /// Every disk that the file names (the incumbent's `--mode force-destructive`).
+    /// Every disk that the file names may be erased (the incumbent's `--mode force-destructive`).
     pub wipe_named: bool,
+    /// Disks that a new pool may be made of though they are failing or their firmware is known to
+    /// harm them.
+    pub failing: BTreeSet<String>,
 }
 
 /// What has to be done so that the host matches the file.

@@ -143,6 +143,10 @@ pub struct ObservedDisk {
     pub model: Option<String>,
     /// Everything that speaks against writing to it, worst first. Empty means blank and idle.
     pub obstacles: Vec<Obstacle>,
+    /// What speaks against a new pool on the drive, in words: it is failing, or its firmware is
+    /// known to harm it. Known only of disks of pools that are not imported; `None` also when the
+    /// drive does not say.
+    pub unfit: Option<String>,
 }
 
 /// A reason not to write to a disk.
@@ -244,6 +248,7 @@ pub struct ObservedArc {
 ///
 /// Whether a directory is empty counts only where nothing is mounted on it yet, because that is
 /// where a mount would hide something. In a mounted dataset users come and go with their files.
+/// Whether a drive is unfit counts, its words do not: they hold numbers that grow by themselves.
 pub fn digest(observed: &Observed) -> String {
     let mut observed = observed.clone();
     for dataset in observed.datasets.values().filter(|dataset| dataset.mounted) {
@@ -254,6 +259,13 @@ pub fn digest(observed: &Observed) -> String {
         if let Some(directory) = path.and_then(|path| observed.directories.get_mut(path)) {
             directory.empty = false;
         }
+    }
+    for words in observed
+        .disks
+        .values_mut()
+        .filter_map(|disk| disk.unfit.as_mut())
+    {
+        words.clear();
     }
     canonical::sha256(&observed)
 }

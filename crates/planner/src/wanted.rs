@@ -3,7 +3,7 @@
 //! The only thing that the executor's observation takes, so that it reads what the file names and
 //! nothing else: a pool with ten thousand datasets costs what the file's eight cost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::model::{Config, Dataset, Permissions, Pool, Principal};
 use schemars::JsonSchema;
@@ -21,8 +21,11 @@ pub struct Wanted {
     pub datasets: BTreeSet<String>,
     /// Properties to read of each dataset.
     pub dataset_properties: BTreeSet<String>,
-    /// Disks by the path that the file uses.
-    pub disks: BTreeSet<String>,
+    /// The pool that each disk is for, by the path that the file uses for the disk.
+    pub disks: BTreeMap<String, String>,
+    /// Rated endurance used, in percent, from which on a drive counts as failing; absent means
+    /// phoenix's default.
+    pub wear_critical_percent: Option<u8>,
     /// Directories to look at.
     pub directories: BTreeSet<String>,
     /// Containers.
@@ -61,6 +64,7 @@ pub fn wanted(config: &Config) -> Wanted {
             .any(|dataset| dataset.storage.is_some()),
         exports: !config.exports.is_empty(),
         arc: config.arc.is_some(),
+        wear_critical_percent: config.nvme.wear_critical_percent,
         ..Wanted::default()
     };
     for pool in &config.pools {
@@ -90,8 +94,9 @@ impl Wanted {
             .extend(DATASET_PROPERTIES.map(str::to_owned));
         self.dataset_properties
             .extend(pool.root_properties.keys().cloned());
+        let disks = pool.disks();
         self.disks
-            .extend(pool.disks().map(|disk| disk.path.clone()));
+            .extend(disks.map(|disk| (disk.path.clone(), pool.name.clone())));
         self.directories.extend(root_mountpoint(pool));
     }
 

@@ -8,22 +8,28 @@ use phoenix_host::zpool::{VdevClass as HostVdevClass, VdevStatus};
 use phoenix_planner::observed::{ObservedDisk, ObservedVdev, Obstacle, VdevClass};
 use phoenix_planner::wanted::Wanted;
 
-/// The wanted disks that exist, by the path that the configuration uses.
-pub(super) fn observed(inventory: &Inventory, wanted: &Wanted) -> BTreeMap<String, ObservedDisk> {
+/// The wanted disks that exist, by the path that the configuration uses. `unfit` says what speaks
+/// against a drive, by its kernel name.
+pub(super) fn observed(
+    inventory: &Inventory,
+    wanted: &Wanted,
+    unfit: &BTreeMap<String, String>,
+) -> BTreeMap<String, ObservedDisk> {
     let found = |path: &String| {
         let disk = inventory.find(Utf8Path::new(path))?;
-        Some((path.clone(), observed_disk(disk)))
+        Some((path.clone(), observed_disk(disk, unfit)))
     };
-    wanted.disks.iter().filter_map(found).collect()
+    wanted.disks.keys().filter_map(found).collect()
 }
 
-fn observed_disk(disk: &Disk) -> ObservedDisk {
+fn observed_disk(disk: &Disk, unfit: &BTreeMap<String, String>) -> ObservedDisk {
     ObservedDisk {
         kernel_name: disk.kernel_name.clone(),
         size: disk.size,
         serial: disk.serial.clone(),
         model: disk.model.clone(),
         obstacles: obstacles(disk),
+        unfit: unfit.get(&disk.kernel_name).cloned(),
     }
 }
 

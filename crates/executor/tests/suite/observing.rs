@@ -6,6 +6,7 @@ use phoenix_executor::observe;
 use phoenix_host::Host;
 use phoenix_host::command::{Command, Output, Program};
 use phoenix_host::sim::SimHost;
+use phoenix_host::sim::state::DriveHealth;
 use phoenix_planner::observed::Observed;
 use phoenix_planner::wanted;
 
@@ -36,6 +37,126 @@ fn the_number_of_commands_does_not_depend_on_the_number_of_datasets() {
     few.sort_unstable();
     many.sort_unstable();
     assert_eq!(few, many);
+}
+
+/// What stands between a drive and a new pool on it, and what does not.
+#[test]
+fn only_a_drive_that_is_known_to_be_bad_is_unfit_for_a_new_pool() {
+    type Change = fn(&mut DriveHealth);
+    let cases: [(&str, Change, &str, Option<&str>); 7] = [
+        ("healthy", |_| {}, "", None),
+        (
+            "worn out",
+            |drive| drive.percentage_used = 104,
+            "",
+            Some("104 %"),
+        ),
+        (
+            "worn, by default",
+            |drive| drive.percentage_used = 90,
+            "",
+            Some("90 %"),
+        ),
+        (
+            "worn, as the file allows",
+            |drive| drive.percentage_used = 90,
+            "150",
+            None,
+        ),
+        (
+            "read-only",
+            |drive| drive.critical_warning = 8,
+            "",
+            Some("read-only"),
+        ),
+        (
+            "firmware known to be bad",
+            |drive| drive.firmware = "0B2QJXD7".to_owned(),
+            "",
+            Some("0B2QJXD7"),
+        ),
+        (
+            "virtual",
+            |drive| (drive.available_spare, drive.percentage_used) = (0, 0),
+            "",
+            None,
+        ),
+    ];
+    for (name, change, limit, reason) in cases {
+        let mut text = EVERYTHING.to_owned();
+        if !limit.is_empty() {
+            let section = format!(r#"{{"nvme": {{"wear_critical_percent": {limit}}},"#);
+            text = text.replacen('{', &section, 1);
+        }
+        let (config, host) = (config(&text), SimHost::fresh());
+        host.edit(|state| change(&mut state.disks.get_mut("nvme2n1").unwrap().health))
+            .unwrap();
+        let observed = look(&config, &host);
+        for (path, disk) in &observed.disks {
+            let unfit = disk.unfit.as_deref();
+            match reason.filter(|_| disk.kernel_name == "nvme2n1") {
+                None => assert_eq!(unfit, None, "{name}: {path}"),
+                Some(reason) => assert!(unfit.unwrap().contains(reason), "{name}: {unfit:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_drive_that_does_not_answer_is_not_called_unfit() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.edit(|state| {
+        state
+            .disks
+            .get_mut("nvme2n1")
+            .unwrap()
+            .health
+            .critical_warning = 8
+    })
+    .unwrap();
+    // Neither tool can open the drive.
+    let silent = Interposed {
+        host: &host,
+        answer: |command: &Command| {
+            let asks = matches!(command.program, Program::Smartctl | Program::Nvme);
+            asks.then(|| Output {
+                code: Some(2),
+                stdout: String::new(),
+                stderr: "Permission denied\n".to_owned(),
+            })
+        },
+    };
+    let observed = look(&config, &silent);
+    assert_eq!(observed.disks.len(), 3);
+    assert!(observed.disks.values().all(|disk| disk.unfit.is_none()));
+}
+
+#[test]
+fn only_drives_for_new_pools_are_asked_for_their_health() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let asked = |from: usize| -> Vec<String> {
+        let health =
+            |command: &&Command| matches!(command.program, Program::Smartctl | Program::Nvme);
+        let commands = host.commands();
+        let mut drives: Vec<String> = commands[from..]
+            .iter()
+            .filter(health)
+            .filter_map(|command| command.args.last().cloned())
+            .collect();
+        drives.sort_unstable();
+        drives.dedup();
+        drives
+    };
+    look(&config, &host);
+    assert_eq!(asked(0), ["/dev/nvme0n1", "/dev/nvme1n1", "/dev/nvme2n1"]);
+    set_up(&config, &host);
+    host.edit(|state| {
+        state.pools.remove("fastData");
+    })
+    .unwrap();
+    let before = host.commands().len();
+    look(&config, &host);
+    assert_eq!(asked(before), ["/dev/nvme2n1"]);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_granted_disk_is_erased_by_name_and_only_that_one() {
         let granted = PlanOptions {
             grants: Grants {
                 wipe: BTreeSet::from([DISK.to_owned()]),
-                wipe_named: false,
+                ..Grants::default()
             },
             ..PlanOptions::default()
         };
@@ -142,6 +142,7 @@ fn a_granted_wipe_does_not_cover_a_disk_that_came_into_use() {
         grants: Grants {
             wipe: BTreeSet::from([DISK.to_owned()]),
             wipe_named: true,
+            ..Grants::default()
         },
         ..PlanOptions::default()
     };

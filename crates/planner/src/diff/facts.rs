@@ -14,7 +14,7 @@ use crate::observed::{Observed, ObservedDataset};
 pub(super) struct Facts<'a> {
     /// The host.
     pub(super) observed: &'a Observed,
-    /// What may be erased.
+    /// Which disks may be used that are refused otherwise.
     pub(super) grants: &'a Grants,
     datasets: BTreeMap<&'a str, &'a Dataset>,
     /// Where each declared dataset would be mounted once the plan is done: `None` for `none` and

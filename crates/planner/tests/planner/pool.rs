@@ -1,6 +1,6 @@
 //! Pools: making them, comparing them, and everything that speaks against touching a disk.
 
-use phoenix_planner::observed::{ObservedDirectory, ObservedProperty, Obstacle};
+use phoenix_planner::observed::{ObservedDirectory, ObservedProperty, Obstacle, digest};
 use phoenix_planner::plan::{Class, Operation};
 use phoenix_planner::{Grants, PlanOptions};
 use serde_json::json;
@@ -74,6 +74,15 @@ fn a_missing_pool_is_made_of_free_disks_only() {
                 plan: &[
                     "refuse pool:tank: /dev/disk/by-id/nvme-A already belongs to a pool called tank \
                      that is not imported",
+                ],
+            },
+            Case {
+                name: "failing disk without a grant",
+                file: &[],
+                host: |host| disk(host, "A").unfit = Some("104 % is used".into()),
+                plan: &[
+                    "refuse pool:tank: /dev/disk/by-id/nvme-A is not fit for a new pool: 104 % is \
+                     used",
                 ],
             },
             Case {
@@ -176,6 +185,7 @@ fn only_a_grant_by_name_erases_a_disk() {
         let grants = Grants {
             wipe: [grant.to_owned()].into(),
             wipe_named: named,
+            ..Grants::default()
         };
         let options = PlanOptions {
             grants,
@@ -207,6 +217,81 @@ fn only_a_grant_by_name_erases_a_disk() {
             .find(|change| change.field == format!("wipe {path}"));
         assert!(shown.is_some_and(|change| change.before.is_some()), "{row}");
     }
+}
+
+/// Which grant lets a failing disk be used. That the file names it is not one.
+#[test]
+fn only_a_grant_by_name_uses_a_failing_disk() {
+    let path = "/dev/disk/by-id/nvme-A";
+    let failing = |name: &str| Grants {
+        failing: [name.to_owned()].into(),
+        ..Grants::default()
+    };
+    let wipe_all = Grants {
+        wipe: [path.to_owned()].into(),
+        wipe_named: true,
+        ..Grants::default()
+    };
+    for (grants, used) in [
+        (failing(path), true),
+        (failing("nvme-A"), true),
+        (failing("SN-nvme0n1"), true),
+        (failing("nvme-B"), false),
+        (wipe_all, false),
+    ] {
+        let mut host = fresh();
+        disk(&mut host, "A").unfit = Some("104 % is used".to_owned());
+        let row = format!("{grants:?}");
+        let options = PlanOptions {
+            grants,
+            ..PlanOptions::default()
+        };
+        let plan = planned_with(&file(), &host, &options);
+        let line = lines(&plan)
+            .into_iter()
+            .find(|line| line.contains("pool:tank"))
+            .unwrap();
+        let wanted = if used {
+            CREATE.replace(
+                "; ashift",
+                "; accept /dev/disk/by-id/nvme-A 104 % is used -> used all the same; ashift",
+            )
+        } else {
+            "refuse pool:tank: /dev/disk/by-id/nvme-A is not fit for a new pool: 104 % is used"
+                .to_owned()
+        };
+        assert_eq!(line, wanted, "{row}");
+    }
+}
+
+#[test]
+fn a_grant_to_use_a_failing_disk_does_not_erase_it() {
+    let mut host = fresh();
+    let failing = disk(&mut host, "A");
+    failing.unfit = Some("104 % is used".to_owned());
+    failing.obstacles = vec![signature("ext4")];
+    let options = PlanOptions {
+        grants: Grants {
+            failing: ["nvme-A".to_owned()].into(),
+            ..Grants::default()
+        },
+        ..PlanOptions::default()
+    };
+    let plan = planned_with(&file(), &host, &options);
+    assert!(plan.refusals[0].reason.contains("ext4"), "{plan:?}");
+}
+
+/// A drive that is unfit wears on between a plan and its apply; only another verdict makes a saved
+/// plan stale.
+#[test]
+fn the_digest_knows_that_a_disk_is_unfit_and_not_why() {
+    let with = |words: Option<&str>| {
+        let mut host = fresh();
+        disk(&mut host, "A").unfit = words.map(str::to_owned);
+        digest(&host)
+    };
+    assert_eq!(with(Some("104 % is used")), with(Some("105 % is used")));
+    assert_ne!(with(Some("104 % is used")), with(None));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn an_erased_disk_cannot_be_overlooked() {
     }];
     let grants = Grants {
         wipe: ["nvme-A".to_owned()].into(),
-        wipe_named: false,
+        ..Grants::default()
     };
     let options = PlanOptions {
         grants,

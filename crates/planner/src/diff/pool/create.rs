@@ -1,4 +1,6 @@
-//! Making a pool: every disk must be there, be a whole disk, and be free.
+//! Making a pool: every disk must be there, be a whole disk, be free, and not be failing.
+
+use std::collections::BTreeSet;
 
 use phoenix_config::model::{Disk, Pool, Vdev};
 use phoenix_zfs::size;
@@ -99,6 +101,7 @@ fn planned_disk(facts: &Facts<'_>, pool: &Pool, path: &str) -> Result<PlannedDis
         ));
     }
     let wipe = check_obstacles(facts, pool, path, disk)?;
+    check_fitness(facts, path, disk)?;
     Ok(PlannedDisk {
         path: path.to_owned(),
         serial: disk.serial.clone(),
@@ -133,9 +136,10 @@ fn check_obstacles(
         }
     }
     let name = &pool.name;
-    let handle = disk.serial.as_deref().unwrap_or(path);
+    let handle = handle(path, disk);
+    let granted = is_named(&facts.grants.wipe, path, disk);
     let own_label = format!("zfs_member \"{name}\"");
-    if found.contains(&own_label.as_str()) && !granted_by_name(facts, path, disk) {
+    if found.contains(&own_label.as_str()) && !granted {
         return Err(refused(
             format!("{path} already belongs to a pool called {name} that is not imported"),
             format!(
@@ -144,7 +148,7 @@ fn check_obstacles(
             ),
         ));
     }
-    if found.is_empty() || facts.grants.wipe_named || granted_by_name(facts, path, disk) {
+    if found.is_empty() || facts.grants.wipe_named || granted {
         return Ok(!found.is_empty());
     }
     Err(refused(
@@ -153,13 +157,37 @@ fn check_obstacles(
     ))
 }
 
-fn granted_by_name(facts: &Facts<'_>, path: &str, disk: &ObservedDisk) -> bool {
+/// A drive that is failing, or whose firmware is known to harm it, gets a new pool only when the
+/// user names it for that.
+fn check_fitness(facts: &Facts<'_>, path: &str, disk: &ObservedDisk) -> Result<(), Stop> {
+    let Some(why) = &disk.unfit else {
+        return Ok(());
+    };
+    if is_named(&facts.grants.failing, path, disk) {
+        return Ok(());
+    }
+    let handle = handle(path, disk);
+    Err(refused(
+        format!("{path} is not fit for a new pool: {why}"),
+        format!(
+            "name another disk (phoenix nvme says more about this one); to use it all the same: \
+             --allow failing:{handle}"
+        ),
+    ))
+}
+
+/// The shortest name of a disk that a grant takes.
+fn handle<'a>(path: &'a str, disk: &'a ObservedDisk) -> &'a str {
+    disk.serial.as_deref().unwrap_or(path)
+}
+
+fn is_named(grants: &BTreeSet<String>, path: &str, disk: &ObservedDisk) -> bool {
     let basename = path.rsplit('/').next();
     let names = [Some(path), basename, disk.serial.as_deref()];
     names
         .into_iter()
         .flatten()
-        .any(|name| facts.grants.wipe.contains(name))
+        .any(|name| grants.contains(name))
 }
 
 /// `zpool create` refuses redundant vdevs of unequal disks without `-f`, which phoenix never uses.
@@ -188,6 +216,16 @@ fn check_sizes(vdev: &Vdev, disks: &[PlannedDisk]) -> Result<(), Stop> {
 
 fn changes(facts: &Facts<'_>, pool: &Pool, operation: &CreatePool) -> Vec<Change> {
     let mut changes: Vec<_> = operation.vdevs.iter().map(vdev_change).collect();
+    for disk in operation.vdevs.iter().flat_map(|vdev| &vdev.disks) {
+        let seen = facts.observed.disks.get(&disk.path);
+        if let Some(why) = seen.and_then(|seen| seen.unfit.clone()) {
+            changes.push(changed_field(
+                format!("accept {}", disk.path),
+                Some(why),
+                "used all the same",
+            ));
+        }
+    }
     for disk in operation.wiped_disks() {
         changes.push(changed_field(
             format!("wipe {}", disk.path),
