@@ -16,6 +16,10 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::pointer::Pointer;
 use crate::source::SourceFile;
 
+/// How many places of one diagnostic are drawn. A finding about every dataset of a large file has
+/// thousands; a reader looks at a few, and drawing costs the square of their number.
+const DRAWN_LABELS: usize = 12;
+
 /// One diagnostic with the file that it is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
@@ -63,10 +67,15 @@ impl miette::Diagnostic for Report<'_> {
         if self.diagnostic.labels.is_empty() {
             return None;
         }
-        let labels = self.diagnostic.labels.iter().enumerate();
-        Some(Box::new(labels.map(|(index, label)| {
+        let more = self.diagnostic.labels.len().saturating_sub(DRAWN_LABELS);
+        let labels = self.diagnostic.labels.iter().take(DRAWN_LABELS).enumerate();
+        Some(Box::new(labels.map(move |(index, label)| {
             let span = SourceSpan::new(label.offset.into(), label.length);
-            let text = Some(label.message.clone());
+            let text = Some(if more > 0 && index + 1 == DRAWN_LABELS {
+                format!("{} (and {more} more places)", label.message)
+            } else {
+                label.message.clone()
+            });
             if index == 0 {
                 LabeledSpan::new_primary_with_span(text, span)
             } else {

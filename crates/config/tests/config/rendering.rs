@@ -79,3 +79,20 @@ fn a_long_line_is_cut() {
     let loaded = load("long.json", text.as_bytes());
     insta::assert_snapshot!("long_line", graphical(&loaded));
 }
+
+#[test]
+fn of_many_places_the_first_are_drawn_and_all_are_in_the_json() {
+    let dataset =
+        |number| format!(r#"{{"pool":"tank","name":"d{number}","properties":{{"quota":"1T"}}}}"#);
+    let datasets = Vec::from_iter((0..40).map(dataset)).join(",\n");
+    let text = format!(
+        r#"{{"zfs":{{"pools":[{{"name":"tank","raid_level":"single","disks":["nvme-X_2TB_1"]}}],
+            "datasets":[{datasets}]}}}}"#
+    );
+    let loaded = load("many.json", text.as_bytes());
+    assert!(graphical(&loaded).contains("(and 28 more places)"));
+    let [finding] = loaded.diagnostics.as_slice() else {
+        unreachable!("one finding about the sum: {:?}", loaded.diagnostics);
+    };
+    assert_eq!(finding.labels.len(), 40);
+}

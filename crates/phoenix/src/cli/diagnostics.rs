@@ -9,7 +9,11 @@ use phoenix::config::report::Report;
 
 use super::output::Terminal;
 
-/// Every diagnostic with the lines that it is about.
+/// How many diagnostics are drawn; the rest get a line each. Drawing one reads the file up to its
+/// place, so that drawing thousands would take hours for a large file.
+const DRAWN: usize = 100;
+
+/// Every diagnostic, the first ones with the lines that they are about.
 pub(crate) fn drawn(loaded: &Loaded, color: bool, width: usize) -> String {
     let theme = if color {
         GraphicalTheme::unicode()
@@ -21,11 +25,15 @@ pub(crate) fn drawn(loaded: &Loaded, color: bool, width: usize) -> String {
         .with_links(false)
         .with_context_lines(1);
     let mut text = String::new();
-    for diagnostic in &loaded.diagnostics {
+    for (index, diagnostic) in loaded.diagnostics.iter().enumerate() {
         let report = Report::new(diagnostic, &loaded.source);
+        if index >= DRAWN {
+            text.push_str(&severity_line(loaded, diagnostic));
+            continue;
+        }
         if handler.render_report(&mut text, &report).is_err() {
             // Drawing needs the text; a diagnostic must not be lost because it cannot be drawn.
-            text.push_str(&line(loaded, diagnostic));
+            text.push_str(&severity_line(loaded, diagnostic));
         }
         text.push('\n');
     }
@@ -64,6 +72,15 @@ pub(crate) fn summary(loaded: &Loaded) -> String {
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
+}
+
+fn severity_line(loaded: &Loaded, diagnostic: &Diagnostic) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    format!("{severity}: {}", line(loaded, diagnostic))
 }
 
 fn line(loaded: &Loaded, diagnostic: &Diagnostic) -> String {

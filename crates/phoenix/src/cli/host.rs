@@ -25,7 +25,8 @@ pub(crate) fn open(choice: &HostChoice) -> Result<OpenHost, Failure> {
     Ok(match choice {
         HostChoice::Local => OpenHost {
             host: Box::new(LocalHost::new()),
-            lock: Some("/run/lock/phoenix.lock".into()),
+            // Not below /run/lock, where every user may make files and so could hold phoenix up.
+            lock: Some("/run/phoenix.lock".into()),
             journals: Some("/var/lib/phoenix/runs".into()),
         },
         HostChoice::Sim(None) => OpenHost {

@@ -149,3 +149,21 @@ fn the_file_is_found_in_the_documented_order() {
         .run("validate argument.json --config flag.json")
         .expect_code(64);
 }
+
+#[test]
+fn a_thousand_problems_are_all_told_and_the_first_ones_drawn() {
+    let dataset = |number| format!(r#"{{"pool":"nowhere","name":"d{number}"}}"#);
+    let datasets = Vec::from_iter((0..1000).map(dataset)).join(",\n");
+    let scenario = Scenario::with_config(&format!(
+        r#"{{"zfs":{{"pools":[{{"name":"tank"}}],"datasets":[{datasets}]}}}}"#
+    ));
+    let run = scenario.run("validate").expect_code(3);
+    for number in [0, 50, 500, 999] {
+        assert!(
+            run.stdout.contains(&format!("nowhere/d{number}\"")),
+            "{number}"
+        );
+    }
+    let drawn = run.stdout.matches("╰────").count();
+    assert_eq!(drawn, 100, "the others get a line each");
+}
