@@ -42,6 +42,7 @@ fn wanted(root: &Utf8Path) -> io::Result<Vec<(Utf8PathBuf, String)>> {
         ("phoenix", phoenix_config::schema::generate()),
         ("plan", phoenix_planner::plan::plan_schema()),
         ("event", phoenix_executor::event::event_schema()),
+        ("nvme", phoenix::nvme::report::schema()),
     ];
     schemas
         .into_iter()

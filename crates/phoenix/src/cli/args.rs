@@ -121,8 +121,9 @@ pub(crate) struct ConsentArgs {
     /// file names them. A disk in use is never erased.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: Mode,
-    /// Allow that this disk is erased, by its path or by-id name. Repeatable.
-    #[arg(long, value_name = "wipe:DISK")]
+    /// Allow that this disk is erased (wipe:DISK), or that a new pool is made on it although it is
+    /// failing (failing:DISK). By path, by-id name or serial number. Repeatable.
+    #[arg(long, value_name = "GRANT:DISK")]
     pub(crate) allow: Vec<Allowance>,
 }
 
@@ -244,6 +245,8 @@ pub(crate) enum SchemaChoice {
     Plan,
     /// One event of `apply --format json`, and one line of a journal.
     Event,
+    /// The health of the drives.
+    Nvme,
 }
 
 #[derive(Debug, Args)]
@@ -301,22 +304,23 @@ impl std::str::FromStr for HostChoice {
     }
 }
 
-/// A grant that holds for one run.
+/// A grant that holds for one run, by the disk's path, by-id name or serial number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Allowance {
-    /// The disk that may be erased: its path, by-id name or serial number.
-    pub(crate) wipe: String,
+pub(crate) enum Allowance {
+    /// The disk may be erased.
+    Wipe(String),
+    /// The disk may get a new pool although it is failing.
+    Failing(String),
 }
 
 impl std::str::FromStr for Allowance {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix("wipe:") {
-            Some(disk) if !disk.is_empty() => Ok(Self {
-                wipe: disk.to_owned(),
-            }),
-            _ => Err("expected wipe:DISK, such as wipe:nvme-Samsung_SSD_990_PRO_S1".to_owned()),
+        match text.split_once(':') {
+            Some(("wipe", disk)) if !disk.is_empty() => Ok(Self::Wipe(disk.to_owned())),
+            Some(("failing", disk)) if !disk.is_empty() => Ok(Self::Failing(disk.to_owned())),
+            _ => Err("expected wipe:DISK or failing:DISK, such as wipe:nvme-Model_S1".to_owned()),
         }
     }
 }
@@ -404,8 +408,15 @@ mod tests {
 
     #[test]
     fn a_grant_names_its_disk() {
-        assert_eq!("wipe:nvme-x".parse::<Allowance>().unwrap().wipe, "nvme-x");
-        assert!("wipe:".parse::<Allowance>().is_err());
-        assert!("nvme-x".parse::<Allowance>().is_err());
+        let disk = || "nvme-x".to_owned();
+        for (text, wanted) in [
+            ("wipe:nvme-x", Some(Allowance::Wipe(disk()))),
+            ("failing:nvme-x", Some(Allowance::Failing(disk()))),
+            ("wipe:", None),
+            ("nvme-x", None),
+            ("destroy:nvme-x", None),
+        ] {
+            assert_eq!(text.parse().ok(), wanted, "{text}");
+        }
     }
 }

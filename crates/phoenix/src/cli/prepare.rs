@@ -10,7 +10,7 @@ use phoenix::planner::plan::ConfigSource;
 use phoenix::planner::{Grants, unknown_addresses};
 use phoenix::{Config, ExitStatus, Host, Loaded, Observed, Plan, PlanOptions};
 
-use super::args::{ConsentArgs, Mode, ScopeArgs};
+use super::args::{Allowance, ConsentArgs, Mode, ScopeArgs};
 use super::config_file::{self, Input};
 use super::diagnostics;
 use super::failure::Failure;
@@ -120,14 +120,18 @@ pub(crate) fn plan(
 }
 
 fn grants(consent: &ConsentArgs) -> Grants {
-    let wipe: BTreeSet<String> = consent
-        .allow
-        .iter()
-        .map(|grant| grant.wipe.clone())
-        .collect();
+    let mut wipe = BTreeSet::new();
+    let mut failing = BTreeSet::new();
+    for grant in &consent.allow {
+        match grant {
+            Allowance::Wipe(disk) => wipe.insert(disk.clone()),
+            Allowance::Failing(disk) => failing.insert(disk.clone()),
+        };
+    }
     Grants {
         wipe,
         wipe_named: consent.mode == Mode::ForceDestructive,
+        failing,
     }
 }
 

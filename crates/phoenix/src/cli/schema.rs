@@ -18,6 +18,7 @@ pub(crate) fn run(terminal: &Terminal, args: &SchemaArgs) -> CommandResult {
         SchemaChoice::Config => terminal.data(phoenix::config::schema::COMMITTED)?,
         SchemaChoice::Plan => terminal.json(&plan_schema())?,
         SchemaChoice::Event => terminal.json(&event_schema())?,
+        SchemaChoice::Nvme => terminal.json(&phoenix::nvme::report::schema())?,
     }
     Ok(ExitStatus::Done)
 }

@@ -196,6 +196,7 @@ fn the_schema_of_the_file_is_the_committed_one() {
         ("", "/properties/zfs"),
         ("plan", "/properties/steps"),
         ("event", "/title"),
+        ("nvme", "/properties/drives"),
     ] {
         let schema = scenario.run(&format!("schema {of}")).expect_code(0).json();
         assert!(schema.pointer(key).is_some(), "{of}: {schema:#}");
