@@ -1,6 +1,6 @@
 //! Judges the health of NVMe drives, alone and as members of ZFS pools, now and over time.
 //!
-//! Reading ([`survey`], [`smartctl`], [`nvme_cli`]) turns what a host answers into a [`drive::Drive`];
+//! Reading ([`mod@survey`], [`smartctl`], [`nvme_cli`]) turns what a host answers into a [`drive::Drive`];
 //! [`report::assess`] turns drives, pools and history into a [`report::Report`]; [`render`] prints
 //! one. Judging is pure: nothing below `assess` runs a program, reads a clock or prints. Nothing in
 //! this crate changes a drive.
