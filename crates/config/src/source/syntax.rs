@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use nojson::JsonParseError;
+use nojson::{JsonParseError, RawJson};
 
 use super::SourceFile;
 use super::tree::BuildError;
@@ -57,7 +57,7 @@ pub(super) fn unusable(source: &SourceFile) -> Option<Diagnostic> {
         return Some(error(
             Code::SyntaxJson,
             "the file is empty".to_owned(),
-            "the smallest configuration is {}; `phoenix import` writes one for this host",
+            "the smallest configuration is {}; the project's schema/examples/minimal.json is a useful one",
             vec![source.label(Pointer::root(), 0..0, "nothing here")],
         ));
     }
@@ -78,7 +78,7 @@ pub(super) fn json(source: &SourceFile, problem: &BuildError) -> Diagnostic {
         BuildError::Json(error) => error,
     };
     let text = source.text();
-    let offset = error_kind.position().min(text.len());
+    let (offset, reference) = first_mistake(text, error_kind);
     let found = text.get(offset..).and_then(|rest| rest.chars().next());
     let words = match error_kind {
         JsonParseError::InvalidValue { .. } => Words {
@@ -86,7 +86,7 @@ pub(super) fn json(source: &SourceFile, problem: &BuildError) -> Diagnostic {
             label: "the 129th level",
             help: "no configuration needs that; check that this is the right file",
         },
-        _ => words(&reference_message(text), found),
+        _ => words(&reference, found),
     };
     let span = offset..offset + found.map_or(0, char::len_utf8);
     let mut labels = vec![source.label(Pointer::root(), span, words.label)];
@@ -95,6 +95,25 @@ pub(super) fn json(source: &SourceFile, problem: &BuildError) -> Diagnostic {
         labels.extend(open.map(|span| source.label(Pointer::root(), span, "opened here")));
     }
     error(Code::SyntaxJson, words.message, words.help, labels)
+}
+
+/// Where the first mistake is, and serde_json's words for it.
+///
+/// A snippet copied out of a larger file is a member without an object around it. A mistake inside
+/// such a member is what its author wants to see first; the missing braces come when it is mended.
+fn first_mistake(text: &str, error: &JsonParseError) -> (usize, String) {
+    let offset = error.position().min(text.len());
+    let reference = reference_message(text);
+    if reference != "trailing characters"
+        || !text.get(offset..).is_some_and(|rest| rest.starts_with(':'))
+    {
+        return (offset, reference);
+    }
+    let wrapped = format!("{{{text}}}");
+    match RawJson::parse(&wrapped).map_err(|inside| inside.position().saturating_sub(1)) {
+        Err(inside) if inside < text.len() => (inside, reference_message(&wrapped)),
+        _ => (offset, reference),
+    }
 }
 
 fn error(code: Code, message: String, help: &str, labels: Vec<Label>) -> Diagnostic {
