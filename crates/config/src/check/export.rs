@@ -210,7 +210,7 @@ fn unknown_option(option: &MountOption) -> Option<Finding> {
             format!("`{text}` is no export option: clients mount with it"),
         )
         .help(format!(
-            "move it to `client_options`: phoenix prints the line for the clients' fstab{}",
+            "move it to `client_options`: `phoenix show clients` prints the clients' fstab lines{}",
             if name == "noatime" {
                 ", and `atime=off` on the dataset does the same for all of them"
             } else {
