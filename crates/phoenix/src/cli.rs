@@ -15,6 +15,7 @@ mod failure;
 mod graph;
 mod host;
 mod man;
+mod nvme;
 mod output;
 mod plan;
 mod prepare;
@@ -43,25 +44,27 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => return refuse(&error).into(),
     };
     let terminal = Terminal::new(&cli.talk);
-    let status = dispatch(&terminal, cli.command).unwrap_or_else(|failure| {
+    dispatch(&terminal, cli.command).unwrap_or_else(|failure| {
         terminal.complain(&failure);
-        failure.status
-    });
-    status.into()
+        failure.status.into()
+    })
 }
 
-fn dispatch(terminal: &Terminal, command: Command) -> CommandResult {
-    match command {
+fn dispatch(terminal: &Terminal, command: Command) -> Result<ExitCode, Failure> {
+    let status = match command {
         Command::Validate(args) => validate::run(terminal, &args),
         Command::Plan(args) => plan::run(terminal, &args),
         Command::Apply(args) => apply::run(terminal, &args),
         Command::Status(args) => status::run(terminal, &args),
         Command::Disks(args) => disks::run(terminal, &args),
+        // A monitoring plugin has exit codes of its own.
+        Command::Nvme(args) => return nvme::run(terminal, &args),
         Command::Schema(args) => schema::run(terminal, &args),
         Command::Explain(args) => explain::run(terminal, &args),
         Command::Completions { shell } => completions::run(terminal, shell),
         Command::Man => man::run(terminal),
-    }
+    }?;
+    Ok(status.into())
 }
 
 /// Help and version are answers; everything else that clap reports is wrong usage.

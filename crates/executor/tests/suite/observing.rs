@@ -106,12 +106,8 @@ fn only_a_drive_that_is_known_to_be_bad_is_unfit_for_a_new_pool() {
 fn a_drive_that_does_not_answer_is_not_called_unfit() {
     let (config, host) = (config(EVERYTHING), SimHost::fresh());
     host.edit(|state| {
-        state
-            .disks
-            .get_mut("nvme2n1")
-            .unwrap()
-            .health
-            .critical_warning = 8
+        let drive = state.disks.get_mut("nvme2n1").unwrap();
+        drive.health.critical_warning = 8;
     })
     .unwrap();
     // Neither tool can open the drive.

@@ -27,7 +27,8 @@ FILE is the argument, else --config, else $PHOENIX_CONFIG, else $HYPERVISOR_CONF
 /usr/local/phoenix_hypervisor/etc/phoenix_hypervisor_config.json.
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 changes or drift (only where asked), 3 the file
-cannot be used, 6 refused by a safety gate, 7 another run is busy, 64 usage, 130 interrupted.";
+cannot be used, 6 refused by a safety gate, 7 another run is busy, 64 usage, 130 interrupted.
+`nvme --check` answers as a monitoring plugin: 0 ok, 1 warning, 2 critical, 3 unknown.";
 
 /// How much phoenix says, and in which colours.
 #[derive(Debug, Args)]
@@ -63,6 +64,11 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Show which disks are free, and why the others are not.
     Disks(DisksArgs),
+    /// Show the health of the NVMe drives and what it means to the pools.
+    ///
+    /// Thresholds and wanted firmware stand in the `nvme` section of FILE; without a file phoenix's
+    /// defaults hold.
+    Nvme(NvmeArgs),
     /// Print a JSON Schema.
     Schema(SchemaArgs),
     /// Explain a diagnostic code at length.
@@ -227,6 +233,50 @@ pub(crate) struct DisksArgs {
     pub(crate) host: HostArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NvmeArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+    /// For people, for programs, for node_exporter's textfile collector, or as a picture.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: NvmeFormat,
+    /// Answer as a monitoring plugin does: one line, exit 0 ok, 1 warning, 2 critical, 3 unknown.
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    pub(crate) check: bool,
+    /// Keep what the drives say now in the history.
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// Where the history is [default: /var/lib/phoenix/nvme/history.jsonl, or beside the state of
+    /// a simulated host].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) history: Option<Utf8PathBuf>,
+    /// Judge saved outputs of `smartctl -j -x` instead of asking a host.
+    #[arg(long, value_name = "FILE", num_args = 1..,
+          conflicts_with_all = ["host", "record", "acknowledge"])]
+    pub(crate) from: Vec<Utf8PathBuf>,
+    /// Replace this file by the answer, instead of printing it.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<Utf8PathBuf>,
+    /// Accept the media errors that this drive has now, by its name or serial number.
+    #[arg(long, value_name = "DRIVE")]
+    pub(crate) acknowledge: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NvmeFormat {
+    /// A table, and what to know, worst first.
+    #[default]
+    Text,
+    /// For programs; `phoenix schema nvme` describes it.
+    Json,
+    /// Metrics.
+    Prometheus,
+    /// The history of wear.
+    Svg,
 }
 
 #[derive(Debug, Args)]

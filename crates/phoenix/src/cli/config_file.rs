@@ -32,10 +32,30 @@ pub(crate) struct Input {
 /// # Errors
 /// When there is none, or it cannot be read.
 pub(crate) fn read(named: Option<&Utf8Path>) -> Result<Input, Failure> {
-    let path = match named {
-        Some(path) => path.to_owned(),
+    read_if_any(named)?.ok_or_else(|| {
+        let message = format!(
+            "there is no configuration file; looked for {}",
+            DEFAULTS.join(" and ")
+        );
+        Failure::new(ExitStatus::ConfigInvalid, message)
+            .help("name the file as the last argument, or in $PHOENIX_CONFIG")
+    })
+}
+
+/// As [`read`], for a command that can do without: `None` when nobody names a file and there is
+/// none by default.
+///
+/// # Errors
+/// When a file that is named or that exists cannot be read.
+pub(crate) fn read_if_any(named: Option<&Utf8Path>) -> Result<Option<Input>, Failure> {
+    let found = match named {
+        Some(path) => Some(path.to_owned()),
         None => find()?,
     };
+    found.map(read_path).transpose()
+}
+
+fn read_path(path: Utf8PathBuf) -> Result<Input, Failure> {
     if path == "-" {
         let bytes = read_bounded(io::stdin().lock())
             .map_err(|error| unreadable("standard input", &error))?;
@@ -53,11 +73,11 @@ pub(crate) fn read(named: Option<&Utf8Path>) -> Result<Input, Failure> {
     })
 }
 
-fn find() -> Result<Utf8PathBuf, Failure> {
+fn find() -> Result<Option<Utf8PathBuf>, Failure> {
     for variable in VARIABLES {
         match std::env::var_os(variable) {
             Some(value) if !value.is_empty() => {
-                return Utf8PathBuf::from_os_string(value).map_err(|_| {
+                return Utf8PathBuf::from_os_string(value).map(Some).map_err(|_| {
                     Failure::new(
                         ExitStatus::ConfigInvalid,
                         format!("${variable} names a file whose name is not UTF-8"),
@@ -70,14 +90,7 @@ fn find() -> Result<Utf8PathBuf, Failure> {
     let existing = DEFAULTS
         .into_iter()
         .find(|path| Utf8Path::new(path).exists());
-    existing.map(Utf8PathBuf::from).ok_or_else(|| {
-        let message = format!(
-            "there is no configuration file; looked for {}",
-            DEFAULTS.join(" and ")
-        );
-        Failure::new(ExitStatus::ConfigInvalid, message)
-            .help("name the file as the last argument, or in $PHOENIX_CONFIG")
-    })
+    Ok(existing.map(Utf8PathBuf::from))
 }
 
 /// Stops one byte after the limit: enough for the loader to say that the file is too large.

@@ -12,6 +12,7 @@
 mod apply;
 mod consent;
 mod inputs;
+mod nvme;
 mod scenario;
 mod seed;
 mod surface;

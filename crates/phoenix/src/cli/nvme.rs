@@ -1,0 +1,257 @@
+//! `phoenix nvme`: how the NVMe drives are, and what that means to the pools.
+//!
+//! Reads, asks `phoenix::nvme` for the verdict and shows it. Keeps the history where that is asked
+//! for; never changes a drive.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use phoenix::config::model::NvmePolicy;
+use phoenix::host::local::LocalHost;
+use phoenix::host::readonly::ReadOnly;
+use phoenix::host::store::RunLock;
+use phoenix::nvme::firmware::Update;
+use phoenix::nvme::history::{self, HISTORY_FILE, History};
+use phoenix::nvme::policy::FirmwareRule;
+use phoenix::nvme::pool::PoolFacts;
+use phoenix::nvme::render::{self, nagios, prometheus, svg, table};
+use phoenix::nvme::report::Facts;
+use phoenix::nvme::{Drive, Policy, Report, Status, assess, smartctl, survey};
+use phoenix::{ExitStatus, Host as _};
+
+use super::args::{HostChoice, NvmeArgs, NvmeFormat};
+use super::failure::Failure;
+use super::output::Terminal;
+use super::prepare::ValidFile;
+use super::{config_file, host};
+
+/// How long the history may be held by another run. Writing it takes a moment.
+const HISTORY_WAIT: Duration = Duration::from_secs(30);
+
+/// Runs the command.
+///
+/// # Errors
+/// When the configuration is unusable, the host or a file gives no answer, or a file cannot be
+/// written. With `--check` a line says so and the exit code is that of "unknown".
+pub(crate) fn run(terminal: &Terminal, args: &NvmeArgs) -> Result<ExitCode, Failure> {
+    match judge_and_show(terminal, args) {
+        Err(failure) if args.check => {
+            let reason = failure.message.replace('|', "/").replace(['\n', '\r'], " ");
+            terminal.data(&format!("NVME UNKNOWN - {reason}\n"))?;
+            Ok(Status::Unknown.exit_code().into())
+        }
+        result => result,
+    }
+}
+
+fn judge_and_show(terminal: &Terminal, args: &NvmeArgs) -> Result<ExitCode, Failure> {
+    let policy = configured_policy(terminal, args)?;
+    let seen = look(args)?;
+    let now = Timestamp::now();
+    let history = past(terminal, args, &seen.drives, now)?;
+    let report = assess(Facts {
+        drives: seen.drives,
+        pools: seen.pools,
+        updates: seen.updates,
+        history: &history,
+        policy: &policy,
+        now,
+    });
+    if args.check {
+        terminal.data(&nagios::render(&report, &policy))?;
+        return Ok(report.status.exit_code().into());
+    }
+    let color = terminal.stdout_color && args.output.is_none();
+    let text = rendered(args.format, &report, &history, color);
+    match &args.output {
+        None => terminal.data(&text)?,
+        Some(path) => replace(path, &text)?,
+    }
+    Ok(ExitStatus::Done.into())
+}
+
+fn rendered(format: NvmeFormat, report: &Report, history: &History, color: bool) -> String {
+    match format {
+        NvmeFormat::Text if report.drives.is_empty() => "There are no NVMe drives.\n".to_owned(),
+        NvmeFormat::Text => table::render(report, color),
+        NvmeFormat::Json => render::json(report),
+        NvmeFormat::Prometheus => prometheus::render(report),
+        NvmeFormat::Svg => svg::render(report, history),
+    }
+}
+
+/// The thresholds of the configuration, if there is one.
+fn configured_policy(terminal: &Terminal, args: &NvmeArgs) -> Result<Policy, Failure> {
+    let Some(input) = config_file::read_if_any(args.file.path())? else {
+        return Ok(Policy::default());
+    };
+    let file = ValidFile::check(terminal, &input)?;
+    Ok(policy(&file.config()?.nvme))
+}
+
+/// What the configuration says; phoenix's defaults for the rest.
+fn policy(configured: &NvmePolicy) -> Policy {
+    let defaults = Policy::default();
+    let percent =
+        |configured: Option<u8>, default| configured.map_or(default, |percent| percent.into());
+    let firmware = configured.firmware.iter();
+    Policy {
+        wear_warning_percent: percent(
+            configured.wear_warning_percent,
+            defaults.wear_warning_percent,
+        ),
+        wear_critical_percent: percent(
+            configured.wear_critical_percent,
+            defaults.wear_critical_percent,
+        ),
+        temperature_warning_celsius: configured.temperature_warning_celsius.map(i64::from),
+        firmware: firmware
+            .map(|(model, rule)| (model.clone(), FirmwareRule::parse(rule)))
+            .collect(),
+        ..defaults
+    }
+}
+
+/// What is to be judged.
+struct Seen {
+    drives: Vec<Drive>,
+    pools: Vec<PoolFacts>,
+    updates: Vec<Update>,
+}
+
+fn look(args: &NvmeArgs) -> Result<Seen, Failure> {
+    if !args.from.is_empty() {
+        let drives = args.from.iter().map(|path| saved(path, &args.from));
+        return Ok(Seen {
+            drives: drives.collect::<Result<_, _>>()?,
+            pools: Vec::new(),
+            updates: Vec::new(),
+        });
+    }
+    let open = host::open(&args.host.host)?;
+    let host = ReadOnly(&*open.host);
+    let scope =
+        survey::scope(&host).map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?;
+    Ok(Seen {
+        drives: survey(&host, &scope.drives),
+        pools: scope.pools,
+        updates: survey::updates(&host),
+    })
+}
+
+/// A drive as `smartctl -j -x` has described it in a file, called by the file's name, or by its path
+/// where several files of `all` have that name.
+fn saved(path: &Utf8Path, all: &[Utf8PathBuf]) -> Result<Drive, Failure> {
+    let is_namesake = |other: &&Utf8PathBuf| other.file_name() == path.file_name();
+    let is_alone = all.iter().filter(is_namesake).count() == 1;
+    let name = path
+        .file_name()
+        .filter(|_| is_alone)
+        .unwrap_or(path.as_str());
+    let text = LocalHost::new()
+        .read_file(path)
+        .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?
+        .ok_or_else(|| Failure::new(ExitStatus::Failed, format!("there is no file {path}")))?;
+    smartctl::parse(name, &text).map_err(|error| {
+        let failure = Failure::from_error(ExitStatus::Failed, &error);
+        let message = format!("cannot judge {path}: {}", failure.message);
+        Failure::new(ExitStatus::Failed, message)
+            .help("save a drive's values with `smartctl -j -x /dev/nvme0n1 > FILE`")
+    })
+}
+
+/// The history, with what the user wants to be kept in it.
+fn past(
+    terminal: &Terminal,
+    args: &NvmeArgs,
+    drives: &[Drive],
+    now: Timestamp,
+) -> Result<History, Failure> {
+    let keeps = args.record || args.acknowledge.is_some();
+    let Some(path) = history_path(args)? else {
+        if keeps {
+            let message = "a simulated host without a state file has no history";
+            return Err(Failure::new(ExitStatus::Usage, message)
+                .help("name a file for it with --history, or a state with --host sim:STATE.json"));
+        }
+        return Ok(History::default());
+    };
+    let failed = |error: &dyn std::error::Error| {
+        Failure::from_error(ExitStatus::Failed, error)
+            .help("--history names another place for the history of the drives")
+    };
+    let local = LocalHost::new();
+    if !keeps {
+        return history::load(&local, &path).map_err(|error| failed(&error));
+    }
+    make_directory_of(&path)?;
+    // Two runs that add to the history at once must not lose what the other one adds.
+    let lock = Utf8PathBuf::from(format!("{path}.lock"));
+    let _lock =
+        RunLock::acquire(&lock, "phoenix nvme", HISTORY_WAIT).map_err(|error| failed(&error))?;
+    if let Some(wanted) = &args.acknowledge {
+        let drive = named(drives, wanted)?;
+        let errors =
+            history::acknowledge(&local, &path, drive, now).map_err(|error| failed(&error))?;
+        let name = &drive.name;
+        terminal.talk(&format!("Accepted: {name} has {errors} media errors.\n"));
+    }
+    if args.record {
+        history::record(&local, &path, drives, now).map_err(|error| failed(&error))
+    } else {
+        history::load(&local, &path).map_err(|error| failed(&error))
+    }
+}
+
+/// Where the history is, as an absolute path. Saved outputs have one only if the user names it: they
+/// may come from anywhere.
+fn history_path(args: &NvmeArgs) -> Result<Option<Utf8PathBuf>, Failure> {
+    let path = match (&args.history, &args.host.host) {
+        (Some(path), _) => path.clone(),
+        (None, _) if !args.from.is_empty() => return Ok(None),
+        (None, HostChoice::Local) => HISTORY_FILE.into(),
+        (None, HostChoice::Sim(None)) => return Ok(None),
+        (None, HostChoice::Sim(Some(state))) => format!("{state}.nvme.jsonl").into(),
+    };
+    absolute(&path).map(Some)
+}
+
+/// The drive that the user means.
+fn named<'a>(drives: &'a [Drive], wanted: &str) -> Result<&'a Drive, Failure> {
+    let name = wanted.strip_prefix("/dev/").unwrap_or(wanted);
+    let is_meant = |drive: &&Drive| drive.name == name || drive.serial.as_deref() == Some(wanted);
+    drives.iter().find(is_meant).ok_or_else(|| {
+        let names: Vec<&str> = drives.iter().map(|drive| drive.name.as_str()).collect();
+        let message = format!("there is no NVMe drive {wanted}");
+        Failure::new(ExitStatus::Usage, message).help(match names.is_empty() {
+            true => "this host has no NVMe drives".to_owned(),
+            false => format!("this host has {}", names.join(", ")),
+        })
+    })
+}
+
+/// Replaces a file: whoever reads it sees the old contents or the new ones.
+fn replace(path: &Utf8Path, text: &str) -> Result<(), Failure> {
+    let written = LocalHost::new().write_file(&absolute(path)?, text);
+    written.map_err(|error| Failure::from_error(ExitStatus::Failed, &error))
+}
+
+fn make_directory_of(path: &Utf8Path) -> Result<(), Failure> {
+    let Some(directory) = path.parent() else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(directory).map_err(|error| {
+        let message = format!("cannot make the directory {directory}: {error}");
+        Failure::new(ExitStatus::Failed, message)
+            .help("--history names another place for the history of the drives")
+    })
+}
+
+fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
+    camino::absolute_utf8(path).map_err(|error| {
+        let message = format!("cannot find out where {path} is: {error}");
+        Failure::new(ExitStatus::Failed, message)
+    })
+}
