@@ -156,7 +156,7 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
             .map_err(ReadError::from)
     };
     let tree = parse_lsblk(&ask(lsblk())?)?;
-    let links = parse_links(&ask(links())?)?;
+    let links = read_links(host)?;
     let swaps = host.read_file(Utf8Path::new(SWAPS_FILE))?;
     let swaps = parse_swaps(swaps.as_deref().unwrap_or(""))?;
     let mut inventory = Inventory {
@@ -174,12 +174,24 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
     for swap in &swaps {
         inventory.mark(Utf8Path::new(swap), Use::Swap);
     }
-    inventory.mark_pools(pools);
+    let mut unsure = pools.silent.clone();
+    unsure.extend(inventory.mark_pools(pools));
     inventory.raise();
     inventory.probe(host)?;
-    inventory.mark_silent(&pools.silent);
+    inventory.mark_labelled(&unsure);
     unfinished::forget(&mut inventory.devices);
     Ok(inventory)
+}
+
+/// What udev links to which device. Without udev there is no `/dev/disk`, and so no link.
+fn read_links(host: &dyn Host) -> Result<BTreeMap<Utf8PathBuf, String>, ReadError> {
+    let command = links();
+    let output = host.run(&command)?;
+    if output.code == Some(1) && output.stderr.contains("No such file or directory") {
+        return Ok(parse_links(&output.stdout)?);
+    }
+    let text = output.check(&command).map_err(ReadError::from)?;
+    Ok(parse_links(text)?)
 }
 
 impl Inventory {
@@ -204,23 +216,36 @@ impl Inventory {
         }
     }
 
-    fn mark(&mut self, path: &Utf8Path, used: Use) {
+    /// Whether there is such a device.
+    fn mark(&mut self, path: &Utf8Path, used: Use) -> bool {
         let name = self.find(path).map(|device| device.kernel_name.clone());
-        if let Some(device) = name.and_then(|name| self.devices.get_mut(&name)) {
-            device.uses.insert(used);
+        match name.and_then(|name| self.devices.get_mut(&name)) {
+            Some(device) => {
+                device.uses.insert(used);
+                true
+            }
+            None => false,
         }
     }
 
-    fn mark_pools(&mut self, pools: &ImportedPools) {
+    /// Marks the members of imported pools. Returns the pools with a member whose path leads
+    /// nowhere: the disk may be gone, or only its link.
+    fn mark_pools(&mut self, pools: &ImportedPools) -> BTreeSet<String> {
+        let mut unsure = BTreeSet::new();
         for layout in pools.layouts.values() {
             for disk in layout.vdevs.iter().flat_map(|vdev| &vdev.disks) {
-                self.mark(Utf8Path::new(&disk.path), Use::Pool(layout.name.clone()));
+                let used = Use::Pool(layout.name.clone());
+                if !self.mark(Utf8Path::new(&disk.path), used) {
+                    unsure.insert(layout.name.clone());
+                }
             }
         }
+        unsure
     }
 
-    /// Who belongs to a pool that does not answer is known from the labels only.
-    fn mark_silent(&mut self, silent: &BTreeSet<String>) {
+    /// Who belongs to a pool that does not answer, or that names a member by a path that leads
+    /// nowhere, is known from the labels only.
+    fn mark_labelled(&mut self, silent: &BTreeSet<String>) {
         for device in self.devices.values_mut() {
             let labels = device
                 .signatures

@@ -189,3 +189,30 @@ fn answers_that_are_cut_off_are_errors() {
     };
     assert_eq!(places(&old), places(LSBLK));
 }
+
+#[test]
+fn a_machine_without_udev_has_disks_without_links() {
+    let missing = Output::failure(1, "find: '/dev/disk': No such file or directory\n");
+    let host = guest()
+        .answers(&disk::links().to_string(), missing)
+        .answers(
+            "wipefs -J /dev/nvme0n1 /dev/nvme1n1 /dev/nvme2n1 /dev/sda /dev/sda1 /dev/sda9 \
+             /dev/sdb /dev/sdb1 /dev/sdb9 /dev/sde /dev/sde1 /dev/sde9 /dev/sdf",
+            Output::success(WIPEFS),
+        );
+    let found = inventory(&host, &pools()).unwrap();
+    assert!(found.whole_disks().all(|disk| disk.links.is_empty()));
+    // The members of the imported pool cannot be found by their links; their labels tell.
+    for member in ["sda", "sdb"] {
+        let uses = &found.devices[member].uses;
+        assert!(
+            matches!(Vec::from_iter(uses)[..], [disk::Use::Pool(_)]),
+            "{member}: {uses:?}"
+        );
+    }
+    let host = guest().answers(
+        &disk::links().to_string(),
+        Output::failure(1, "find: out of memory\n"),
+    );
+    inventory(&host, &pools()).unwrap_err();
+}
