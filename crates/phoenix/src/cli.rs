@@ -21,6 +21,7 @@ mod plan;
 mod prepare;
 mod progress;
 mod schema;
+mod show;
 mod status;
 mod validate;
 
@@ -30,7 +31,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 use phoenix::ExitStatus;
 
-use args::{Cli, Command};
+use args::{Cli, Command, ShowCommand};
 use failure::Failure;
 use output::Terminal;
 
@@ -59,6 +60,7 @@ fn dispatch(terminal: &Terminal, command: Command) -> Result<ExitCode, Failure> 
         Command::Disks(args) => disks::run(terminal, &args),
         // A monitoring plugin has exit codes of its own.
         Command::Nvme(args) => return nvme::run(terminal, &args),
+        Command::Show(ShowCommand::Clients(args)) => show::clients(terminal, &args),
         Command::Schema(args) => schema::run(terminal, &args),
         Command::Explain(args) => explain::run(terminal, &args),
         Command::Completions { shell } => completions::run(terminal, shell),

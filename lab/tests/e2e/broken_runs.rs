@@ -34,7 +34,9 @@ fn a_drive_that_disappears_fails_its_own_branch_only() {
     host.shell("for i in $(seq 50); do [ -e /dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_PHX4TC03 ] || break; sleep 0.2; done");
     // The pool notices at its next write; a real host would write sooner or later. The writer may
     // never come back from that, so nobody waits for it.
-    host.shell("nohup sh -c 'echo x > /fastData/shared-iso/x; sync' > /dev/null 2>&1 < /dev/null & exit 0");
+    host.shell(
+        "nohup sh -c 'echo x > /fastData/shared-iso/x; sync' > /dev/null 2>&1 < /dev/null & exit 0",
+    );
     host.shell("for i in $(seq 100); do grep -q SUSPENDED /proc/spl/kstat/zfs/fastData/state && break; sleep 0.2; done");
     let ended = host.apply();
     let said = format!("{}{}", ended.stdout, ended.stderr);

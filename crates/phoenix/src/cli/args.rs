@@ -69,6 +69,9 @@ pub(crate) enum Command {
     /// Thresholds and wanted firmware stand in the `nvme` section of FILE; without a file phoenix's
     /// defaults hold.
     Nvme(NvmeArgs),
+    /// Show what other machines need to know about this host.
+    #[command(subcommand)]
+    Show(ShowCommand),
     /// Print a JSON Schema.
     Schema(SchemaArgs),
     /// Explain a diagnostic code at length.
@@ -223,6 +226,26 @@ pub(crate) struct StatusArgs {
     pub(crate) host: HostArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShowCommand {
+    /// The lines that NFS clients put into their fstab, with the file's client options.
+    Clients(ShowClientsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowClientsArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+    /// What the clients call this host; without it, the host's own name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }

@@ -38,7 +38,8 @@ pub(crate) fn clients(terminal: &Terminal, args: &ShowClientsArgs) -> CommandRes
         .collect();
     match args.format.format {
         Format::Json => {
-            terminal.json(&json!({ "mounts": mounts.iter().map(as_json).collect::<Vec<_>>() }))?
+            let mounts: Vec<_> = mounts.iter().map(as_json).collect();
+            terminal.json(&json!({ "mounts": mounts }))?;
         }
         Format::Text => terminal.data(&text(&mounts))?,
     }

@@ -236,3 +236,27 @@ fn completions_and_the_manual_know_every_command() {
         scenario.run(&format!("completions {shell}")).expect_code(0);
     }
 }
+
+#[test]
+fn clients_are_shown_the_lines_that_mount_the_exports() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    let line = ":/quickOS/shared-prod-data /quickOS/shared-prod-data nfs noatime 0 0\n";
+    for (args, server) in [("--server nas.lan", "nas.lan"), ("--host sim", "pve-sim")] {
+        let run = scenario.run(&format!("show clients {args}")).expect_code(0);
+        assert!(
+            run.stdout
+                .contains(&format!("# for 10.0.0.0/24\n{server}{line}")),
+            "{run:#?}"
+        );
+    }
+    let run = scenario
+        .run("show clients --server nas --format json")
+        .expect_code(0);
+    let shown: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(shown["mounts"].as_array().unwrap().len(), 4, "{run:#?}");
+    scenario.write("none.json", r#"{"zfs":{"pools":[{"name":"tank"}]}}"#);
+    let run = scenario
+        .run("show clients none.json --server nas")
+        .expect_code(0);
+    assert_eq!(run.stdout, "The file exports nothing.\n");
+}
