@@ -115,15 +115,16 @@ impl Report {
 }
 
 /// The report as plain text for people: failures first with what the tools said, then what is
-/// refused and what waits for whom, then the numbers.
-pub fn text(report: &Report) -> String {
+/// refused and what waits for whom, then the numbers. `place` says where the file asks for an
+/// object, as `FILE:LINE:COLUMN`, if the caller knows.
+pub fn text(report: &Report, place: &dyn Fn(&Address) -> Option<String>) -> String {
     let mut out = String::new();
     for (id, step) in report.with_outcome(Outcome::Failed) {
-        story(&mut out, "failed", id, step);
+        story(&mut out, "failed", id, step, place(id));
     }
     for (id, step) in report.with_outcome(Outcome::Blocked) {
         if step.blocked_by.is_empty() {
-            story(&mut out, "refused", id, step);
+            story(&mut out, "refused", id, step, place(id));
         }
     }
     for (causes, waiting) in report.blocked_by_cause() {
@@ -149,8 +150,11 @@ pub fn text(report: &Report) -> String {
     out
 }
 
-fn story(out: &mut String, word: &str, id: &Address, step: &StepOutcome) {
-    let _ = writeln!(out, "{word} {id}");
+fn story(out: &mut String, word: &str, id: &Address, step: &StepOutcome, place: Option<String>) {
+    let _ = match place {
+        Some(place) => writeln!(out, "{word} {id}, which {place} asks for"),
+        None => writeln!(out, "{word} {id}"),
+    };
     let Some(error) = &step.error else {
         return;
     };
@@ -239,7 +243,7 @@ mod tests {
             StepOutcome::plain(Outcome::NotStarted),
         );
         let expected = "\
-failed dataset:a/y
+failed dataset:a/y, which host.json:7:3 asks for
   cannot make a/y
   | line 1
   | line 2
@@ -256,7 +260,8 @@ warning: the journal stopped
 
 Applied: 1 changed, 0 unchanged, 1 failed, 3 blocked, 1 not started.
 ";
-        assert_eq!(text(&report), expected);
+        let place = |id: &Address| (id == &address("dataset:a/y")).then(|| "host.json:7:3".into());
+        assert_eq!(text(&report, &place), expected);
         assert!(!report.is_success());
     }
 }

@@ -35,6 +35,8 @@ impl Host {
         };
         host.install();
         host.write_config(&host.config);
+        // What a test installs must outlive a power cut that the test makes.
+        host.shell("sync");
         host
     }
 

@@ -48,7 +48,7 @@ fn a_failed_pool_blocks_its_branch_and_the_other_pool_is_finished() {
             assert_eq!(step.outcome, Outcome::Changed, "{id}: {:?}", step.error);
         }
     }
-    let text = text(&report);
+    let text = text(&report, &|_| None);
     assert!(text.starts_with("failed pool:fastData\n"), "{text}");
     assert!(text.contains("  | simulated failure\n"), "{text}");
     assert!(text.contains("blocked by pool:fastData:\n"), "{text}");

@@ -99,7 +99,7 @@ pub(crate) fn set_up(config: &Config, host: &dyn Host) {
     assert!(
         report.is_success(),
         "{}",
-        phoenix_executor::report::text(&report)
+        phoenix_executor::report::text(&report, &|_| None)
     );
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use phoenix::config::address::Address;
 use phoenix::executor::event::Tee;
 use phoenix::executor::journal::{Journal, JournalHeader};
 use phoenix::executor::report;
@@ -52,7 +53,7 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     let report = apply(terminal, args, &open, &wanted, &plan)?;
     let silent = terminal.quiet && report.is_success() && report.problems.is_empty();
     if text && !silent {
-        terminal.data(&report::text(&report))?;
+        terminal.data(&report::text(&report, &|id| wanted.place(&plan, id)))?;
     }
     if !text {
         for problem in &report.problems {
@@ -91,6 +92,22 @@ impl Wanted {
             Failure::from_error(ExitStatus::ConfigInvalid, &error)
                 .help("make the plan again with `phoenix plan --out`")
         })
+    }
+
+    /// Where the file asks for an object of the plan. A saved plan has left its file behind.
+    fn place(&self, plan: &Plan, id: &Address) -> Option<String> {
+        let Self::File(file) = self else {
+            return None;
+        };
+        if let Some(step) = plan.steps.iter().find(|step| &step.id == id) {
+            let field = match step.changes.as_slice() {
+                [change] => Some(change.field.as_str()),
+                _ => None,
+            };
+            return Some(file.place(&step.origin, field));
+        }
+        let refusal = plan.refusals.iter().find(|refusal| &refusal.id == id)?;
+        Some(file.place(&refusal.origin, None))
     }
 
     fn plan(

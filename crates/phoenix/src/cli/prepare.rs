@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 use phoenix::config::address::Address;
+use phoenix::config::diagnostic::{Part, Place};
+use phoenix::config::pointer::Pointer;
 use phoenix::executor::ObserveError;
 use phoenix::host::readonly::ReadOnly;
 use phoenix::planner::plan::ConfigSource;
@@ -67,6 +69,30 @@ impl ValidFile {
     pub(crate) fn config(&self) -> Result<&Config, Failure> {
         let invalid = || Failure::new(ExitStatus::ConfigInvalid, "the file is invalid");
         self.loaded.config().ok_or_else(invalid)
+    }
+
+    /// `FILE:LINE:COLUMN` of the object at `origin`, or of the property `field` that it declares.
+    pub(crate) fn place(&self, origin: &str, field: Option<&str>) -> String {
+        let resolve = |pointer: &Pointer| {
+            let (pointer, part) = (pointer.clone(), Part::Value);
+            self.loaded.source.resolve(&Place {
+                pointer,
+                part,
+                message: String::new(),
+            })
+        };
+        let object = Pointer::new(origin);
+        let property = field.map(|field| object.key("properties").key(field));
+        let label = property
+            .map(|property| (resolve(&property), property))
+            .filter(|(label, property)| label.pointer == *property)
+            .map_or_else(|| resolve(&object), |(label, _)| label);
+        format!(
+            "{}:{}:{}",
+            self.loaded.source.name(),
+            label.line,
+            label.column
+        )
     }
 
     /// What is to be planned: all of the file, or the part that the user names.

@@ -164,7 +164,12 @@ fn a_failure_is_told_with_the_tools_own_words() {
     };
     scenario.host("host.json").add_fault(fault).unwrap();
     let run = scenario.run(APPLY).expect_code(1);
-    assert!(run.stdout.contains("failed pool:fastData\n"), "{run:#?}");
+    let file = "phoenix_hypervisor_config.json";
+    // The object's brace stands on the line before its name, so the lines before the name count it.
+    let before = EXAMPLE.split("\"name\": \"fastData\"").next().unwrap();
+    let line = before.matches('\n').count();
+    let place = format!("failed pool:fastData, which {file}:{line}:");
+    assert!(run.stdout.contains(&place), "{place}: {run:#?}");
     assert!(
         run.stdout.contains("blocked by pool:fastData:\n"),
         "{run:#?}"
