@@ -191,21 +191,32 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Parsed {
     if let Some(diagnostic) = syntax::unusable(&source) {
         return stopped(source, diagnostic);
     }
-    match tree::build(&source.text) {
-        Ok(built) => {
-            source.tree = built.tree;
-            let duplicates = built.duplicates.iter();
-            Parsed {
-                diagnostics: duplicates.map(|one| one.diagnostic(&source)).collect(),
-                value: built.value,
-                is_json: true,
-                source,
+    let (built, mut diagnostics) = match tree::build(&source.text) {
+        Ok(built) => (built, Vec::new()),
+        Err(error) => {
+            let bare = syntax::lacks_braces(&source.text, &error);
+            match bare.then(|| tree::build_bare(&source.text)) {
+                // What stands inside can be judged although the braces are missing.
+                Some(Ok(built)) => (built, vec![syntax::json(&source, &error)]),
+                // A mistake inside is what the author of a snippet wants to see first.
+                Some(Err(inside)) => {
+                    let diagnostic = syntax::json_inside_braces(&source, &error, &inside);
+                    return stopped(source, diagnostic);
+                }
+                None => {
+                    let diagnostic = syntax::json(&source, &error);
+                    return stopped(source, diagnostic);
+                }
             }
         }
-        Err(error) => {
-            let diagnostic = syntax::json(&source, &error);
-            stopped(source, diagnostic)
-        }
+    };
+    source.tree = built.tree;
+    diagnostics.extend(built.duplicates.iter().map(|one| one.diagnostic(&source)));
+    Parsed {
+        source,
+        value: built.value,
+        diagnostics,
+        is_json: true,
     }
 }
 

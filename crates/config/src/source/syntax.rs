@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use nojson::{JsonParseError, RawJson};
+use nojson::JsonParseError;
 
 use super::SourceFile;
 use super::tree::BuildError;
@@ -64,6 +64,38 @@ pub(super) fn unusable(source: &SourceFile) -> Option<Diagnostic> {
     None
 }
 
+/// Whether `problem` is that the text is members without an object around them: a snippet copied
+/// out of a larger file.
+pub(super) fn lacks_braces(text: &str, problem: &BuildError) -> bool {
+    let BuildError::Json(error) = problem else {
+        return false;
+    };
+    let rest = text.get(error.position()..).unwrap_or_default();
+    rest.starts_with(':') && reference_message(text) == "trailing characters"
+}
+
+/// The text lacks its braces, which is `outside`, and even with them it is not JSON, which is
+/// `inside`. Speaks of the mistake inside, unless that is at the very end.
+pub(super) fn json_inside_braces(
+    source: &SourceFile,
+    outside: &BuildError,
+    inside: &BuildError,
+) -> Diagnostic {
+    let text = source.text();
+    match inside {
+        BuildError::Json(error) if error.position() <= text.len() => {
+            let offset = error.position().saturating_sub(1);
+            at(
+                source,
+                error,
+                offset,
+                &reference_message(&format!("{{{text}}}")),
+            )
+        }
+        _ => json(source, outside),
+    }
+}
+
 /// The text is not JSON.
 pub(super) fn json(source: &SourceFile, problem: &BuildError) -> Diagnostic {
     let error_kind = match problem {
@@ -78,15 +110,21 @@ pub(super) fn json(source: &SourceFile, problem: &BuildError) -> Diagnostic {
         BuildError::Json(error) => error,
     };
     let text = source.text();
-    let (offset, reference) = first_mistake(text, error_kind);
+    let offset = error_kind.position().min(text.len());
+    at(source, error_kind, offset, &reference_message(text))
+}
+
+/// A mistake at `offset`, for which serde_json has the words `reference`.
+fn at(source: &SourceFile, kind: &JsonParseError, offset: usize, reference: &str) -> Diagnostic {
+    let text = source.text();
     let found = text.get(offset..).and_then(|rest| rest.chars().next());
-    let words = match error_kind {
+    let words = match kind {
         JsonParseError::InvalidValue { .. } => Words {
             message: "brackets are nested more than 128 deep".to_owned(),
             label: "the 129th level",
             help: "no configuration needs that; check that this is the right file",
         },
-        _ => words(&reference, found),
+        _ => words(reference, found),
     };
     let span = offset..offset + found.map_or(0, char::len_utf8);
     let mut labels = vec![source.label(Pointer::root(), span, words.label)];
@@ -95,25 +133,6 @@ pub(super) fn json(source: &SourceFile, problem: &BuildError) -> Diagnostic {
         labels.extend(open.map(|span| source.label(Pointer::root(), span, "opened here")));
     }
     error(Code::SyntaxJson, words.message, words.help, labels)
-}
-
-/// Where the first mistake is, and serde_json's words for it.
-///
-/// A snippet copied out of a larger file is a member without an object around it. A mistake inside
-/// such a member is what its author wants to see first; the missing braces come when it is mended.
-fn first_mistake(text: &str, error: &JsonParseError) -> (usize, String) {
-    let offset = error.position().min(text.len());
-    let reference = reference_message(text);
-    if reference != "trailing characters"
-        || !text.get(offset..).is_some_and(|rest| rest.starts_with(':'))
-    {
-        return (offset, reference);
-    }
-    let wrapped = format!("{{{text}}}");
-    match RawJson::parse(&wrapped).map_err(|inside| inside.position().saturating_sub(1)) {
-        Err(inside) if inside < text.len() => (inside, reference_message(&wrapped)),
-        _ => (offset, reference),
-    }
 }
 
 fn error(code: Code, message: String, help: &str, labels: Vec<Label>) -> Diagnostic {

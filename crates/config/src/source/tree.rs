@@ -58,11 +58,24 @@ pub(super) enum BuildError {
 
 /// Reads `text`, keeping the place of everything.
 pub(super) fn build(text: &str) -> Result<Built, BuildError> {
+    build_at(text, 0)
+}
+
+/// Reads members without an object around them, such as a snippet out of a larger file, as if the
+/// braces were there. All places are places in `text`.
+pub(super) fn build_bare(text: &str) -> Result<Built, BuildError> {
+    build_at(&format!("{{{text}}}"), 1)
+}
+
+/// Reads `text`, of which the first `added` bytes, and as many at the end, are not in the file.
+fn build_at(text: &str, added: usize) -> Result<Built, BuildError> {
     let raw = RawJson::parse(text).map_err(BuildError::Json)?;
     let mut builder = Builder {
         nodes: vec![Node::default()],
         duplicates: Vec::new(),
         path: Vec::new(),
+        added,
+        length: text.len() - 2 * added,
     };
     let value = builder.value(raw.value(), 0)?;
     Ok(Built {
@@ -77,6 +90,10 @@ struct Builder<'text> {
     duplicates: Vec<Duplicate>,
     /// The way from the document to the value at hand.
     path: Vec<Step<'text>>,
+    /// How many bytes stand before the file's first one.
+    added: usize,
+    /// How many bytes the file has.
+    length: usize,
 }
 
 enum Step<'text> {
@@ -94,7 +111,7 @@ impl<'text> Builder<'text> {
     /// Fills the record `slot` and everything below it. Recursion is bounded by the parser's
     /// limit on nesting.
     fn value(&mut self, raw: RawJsonValue<'text, '_>, slot: usize) -> Result<Value, BuildError> {
-        let span = span(raw);
+        let span = self.span(raw);
         if let Some(node) = self.nodes.get_mut(slot) {
             (node.start, node.end) = (offset(span.start), offset(span.end));
         }
@@ -136,7 +153,7 @@ impl<'text> Builder<'text> {
         let mut map = Map::new();
         let mut previous: Option<Range<usize>> = None;
         for (index, member) in members.into_iter().enumerate() {
-            let key = span(member.key);
+            let key = self.span(member.key);
             if let Some(node) = self.nodes.get_mut(first + index) {
                 (node.key_start, node.key_end) = (offset(key.start), offset(key.end));
             }
@@ -153,6 +170,12 @@ impl<'text> Builder<'text> {
             map.insert(name, value);
         }
         Ok(Value::Object(map))
+    }
+
+    /// The bytes of a value in the file.
+    fn span(&self, raw: RawJsonValue<'_, '_>) -> Range<usize> {
+        let in_file = |at: usize| at.saturating_sub(self.added).min(self.length);
+        in_file(raw.position())..in_file(raw.position() + raw.as_raw_str().len())
     }
 
     /// Makes room for the children of `slot` and returns the index of the first.
@@ -192,10 +215,6 @@ fn members<'text, 'raw>(
             Ok(Member { name, key, value })
         })
         .collect()
-}
-
-fn span(raw: RawJsonValue<'_, '_>) -> Range<usize> {
-    raw.position()..raw.position() + raw.as_raw_str().len()
 }
 
 /// Files are far below 4 GiB; a larger offset would only misplace a label.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use phoenix_config::load;
 use phoenix_config::model::{Config, DatasetKind, IdSpace, Principal};
+use phoenix_config::{Loaded, load};
 
 use super::{listing, load_file, path};
 
-fn example(name: &str) -> phoenix_config::Loaded {
+fn example(name: &str) -> Loaded {
     load_file(&format!("../../schema/examples/{name}.json"))
 }
 
@@ -236,4 +236,35 @@ fn permissions_and_the_cache_limit_are_read() {
     ] {
         assert_eq!(with(arc).arc.unwrap().max, 1 << 30, "{arc}");
     }
+}
+
+#[test]
+fn a_snippet_without_braces_is_judged_as_if_they_were_there() {
+    let snippet = load_file("tests/data/seed/snippet.txt");
+    let text = snippet.source.text().replace(":. {", ": {");
+    let bare = load("bare.json", text.as_bytes());
+    let whole = load("whole.json", format!("{{{text}}}").as_bytes());
+    let places = |loaded: &Loaded| {
+        let labels = loaded.diagnostics.iter().flat_map(|one| {
+            one.labels.iter().map(|label| {
+                let end = label.offset + label.length;
+                let bytes = loaded
+                    .source
+                    .text()
+                    .get(label.offset..end)
+                    .unwrap()
+                    .to_owned();
+                (one.code, label.pointer.clone(), label.line, bytes)
+            })
+        });
+        labels.collect::<Vec<_>>()
+    };
+    let (braces, rest) = bare.diagnostics.split_first().unwrap();
+    assert!(
+        braces.help.starts_with("put { at the beginning"),
+        "{braces:?}"
+    );
+    assert_eq!(rest.len(), whole.diagnostics.len());
+    assert_eq!(places(&bare)[1..], places(&whole)[..]);
+    assert!(bare.config().is_none());
 }
