@@ -176,7 +176,7 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Parsed {
     };
     if bytes.len() > crate::MAX_BYTES {
         let source = SourceFile::with_text(name, String::new());
-        return stopped(source, syntax::too_large(bytes.len()));
+        return stopped(source, syntax::too_large());
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

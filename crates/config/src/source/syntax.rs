@@ -16,12 +16,13 @@ use crate::pointer::Pointer;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The file is larger than [`crate::MAX_BYTES`].
-pub(super) fn too_large(bytes: usize) -> Diagnostic {
+pub(super) fn too_large() -> Diagnostic {
     let limit = phoenix_zfs::size::human(crate::MAX_BYTES as u64);
     Diagnostic {
         code: Code::SyntaxTooLarge,
         severity: Severity::Error,
-        message: format!("the file has {bytes} bytes; phoenix reads at most {limit}"),
+        // How much larger is not known: nobody reads the rest.
+        message: format!("the file is larger than {limit}, which is the most that phoenix reads"),
         help: "check that this is the configuration: one for 100,000 datasets is far smaller"
             .to_owned(),
         labels: Vec::new(),
