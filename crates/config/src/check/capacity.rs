@@ -218,12 +218,22 @@ fn disks(vdevs: &[DataVdev]) -> String {
 
 fn percent(part: u64, whole: u64) -> String {
     let tenths = (u128::from(part) * 1000) / u128::from(whole.max(1));
+    if tenths == 0 {
+        return "less than 0.1 %".to_owned();
+    }
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_never_told_as_nothing() {
+        assert_eq!(percent(1, 1_000_000), "less than 0.1 %");
+        assert_eq!(percent(56, 1000), "5.6 %");
+        assert_eq!(percent(1, 0), "100.0 %");
+    }
 
     #[test]
     fn names_of_drives_tell_their_size() {
