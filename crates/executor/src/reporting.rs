@@ -1,10 +1,11 @@
 //! The host as a step sees it: every change passes through here and is told to the coordinator.
 
 use std::sync::mpsc::Sender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Effect, Output};
+use phoenix_host::lock::HeldLock;
 use phoenix_host::{Host, HostError, PermissionChange};
 
 use crate::run::Message;
@@ -91,5 +92,10 @@ impl Host for Reporting<'_> {
             .collect();
         self.tell_own(argv, &result, started);
         result
+    }
+
+    /// A lock changes nothing, so nobody is told.
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        self.host.lock(path, wait)
     }
 }

@@ -351,9 +351,11 @@ fn milliseconds(since: Instant) -> u64 {
 mod tests {
     use std::num::NonZeroUsize;
     use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
 
     use phoenix_config::address::Address;
     use phoenix_host::command::{Command, Output, Program};
+    use phoenix_host::lock::HeldLock;
     use phoenix_host::{HostError, PermissionChange};
     use phoenix_planner::plan::{
         Action, Class, ConfigSource, FORMAT, Operation, SetArc, Summary as PlanSummary,
@@ -387,6 +389,10 @@ mod tests {
 
         fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
             Ok(())
+        }
+
+        fn lock(&self, _: &camino::Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+            Ok(HeldLock::nothing())
         }
     }
 

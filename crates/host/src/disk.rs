@@ -5,6 +5,7 @@ mod lsblk;
 mod unfinished;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use serde::Deserialize;
@@ -14,6 +15,13 @@ pub use lsblk::{BlockDevice, lsblk, parse_lsblk};
 
 use crate::command::{Command, Program};
 use crate::parse::{ParseError, unescape_octal};
+
+/// The lock under which Proxmox's own tools look at disks and write to them (pve-storage
+/// `PVE/Diskmanage.pm`, `locked_disk_action`).
+pub const LOCK_FILE: &str = "/run/lock/pve-diskmanage.lck";
+
+/// How long [`LOCK_FILE`] is waited for. Proxmox holds it while it formats a disk or makes a pool.
+pub const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// What is used for swapping.
 pub const SWAPS_FILE: &str = "/proc/swaps";

@@ -8,6 +8,7 @@ pub mod arc;
 pub mod command;
 pub mod disk;
 pub mod local;
+pub mod lock;
 pub mod mounts;
 pub mod nfs;
 pub mod parse;
@@ -20,10 +21,13 @@ pub mod transcript;
 pub mod zfs;
 pub mod zpool;
 
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use command::{Command, Output};
+use lock::HeldLock;
 
 /// Everything that phoenix may ask of a machine. Blocking, and shared by worker threads.
 pub trait Host: Send + Sync {
@@ -64,6 +68,14 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When the dataset is not mounted at the path or the change is refused.
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError>;
+
+    /// Takes a lock (`flock(2)`) that other programs of the host respect, waiting up to `wait` for
+    /// them; it is held until the returned value is dropped. Where the directory of the lock does
+    /// not exist, those programs are not there either, and there is nothing to lock.
+    ///
+    /// # Errors
+    /// When another program still has the lock after `wait`, or the file cannot be used.
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError>;
 }
 
 /// A borrowed host is a host, so that a guard such as [`readonly::ReadOnly`] can stand before one
@@ -87,6 +99,10 @@ impl<H: Host + ?Sized> Host for &H {
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         (**self).set_permissions(change)
+    }
+
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        (**self).lock(path, wait)
     }
 }
 
@@ -143,7 +159,7 @@ pub enum HostError {
     /// A file could not be read or written.
     #[error("cannot {verb} {path}")]
     File {
-        /// `read`, `write`, `change`.
+        /// `read`, `write`, `change`, `lock`.
         verb: &'static str,
         /// Which file.
         path: Utf8PathBuf,
@@ -158,6 +174,14 @@ pub enum HostError {
         path: Utf8PathBuf,
         /// The dataset.
         dataset: String,
+    },
+    /// Another program holds a lock and did not let go of it in time.
+    #[error("another program holds the lock {path}, and still did after {seconds} s")]
+    Locked {
+        /// The lock file.
+        path: Utf8PathBuf,
+        /// How long phoenix has waited.
+        seconds: u64,
     },
     /// A recorded host was asked something that the recording does not hold.
     #[error("the recording holds no answer (any more) to: {what}")]

@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::command::{Command, Output, Program};
+use crate::lock::{self, HeldLock};
 use crate::{Host, HostError, PermissionChange};
 use process::{Limits, Stopped};
 
@@ -109,6 +111,20 @@ impl Host for LocalHost {
         let mounts = fs::read_to_string(permissions::MOUNTINFO_FILE)
             .map_err(|source| failed("read", Utf8Path::new(permissions::MOUNTINFO_FILE), source))?;
         permissions::change(&mounts, change)
+    }
+
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        let unusable = |source| failed("lock", path, source);
+        let Some(file) = lock::open_shared(path).map_err(unusable)? else {
+            return Ok(HeldLock::nothing());
+        };
+        if lock::wait_for(&file, wait).map_err(unusable)? {
+            return Ok(HeldLock::new(file));
+        }
+        Err(HostError::Locked {
+            path: path.to_owned(),
+            seconds: wait.as_secs(),
+        })
     }
 }
 

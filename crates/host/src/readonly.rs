@@ -1,8 +1,11 @@
 //! A host that can be looked at and not be changed.
 
+use std::time::Duration;
+
 use camino::Utf8Path;
 
 use crate::command::{Command, Effect, Output, Program};
+use crate::lock::HeldLock;
 use crate::{Host, HostError, PermissionChange};
 
 /// Passes on what only looks and refuses everything else. `plan`, `validate` and `--dry-run` hold
@@ -38,6 +41,10 @@ impl<H: Host> Host for ReadOnly<H> {
             "changing the permissions of {}",
             change.path
         )))
+    }
+
+    fn lock(&self, path: &Utf8Path, _wait: Duration) -> Result<HeldLock, HostError> {
+        Err(refused(format!("locking {path}")))
     }
 }
 

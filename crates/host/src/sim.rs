@@ -30,10 +30,12 @@ mod zpool;
 mod zpool_create;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::command::{Command, Effect, Output, Program};
+use crate::lock::HeldLock;
 use crate::{Host, HostError, PermissionChange};
 
 pub use fault::{Fault, FaultKind};
@@ -98,7 +100,7 @@ impl SimHost {
 
     /// A copy of the state.
     pub fn state(&self) -> State {
-        self.lock().state.clone()
+        self.inner().state.clone()
     }
 
     /// Changes the state by hand, as somebody at the host's own keyboard would.
@@ -106,7 +108,7 @@ impl SimHost {
     /// # Errors
     /// When the state file cannot be read or written.
     pub fn edit(&self, change: impl FnOnce(&mut State)) -> Result<(), SimError> {
-        self.lock().change(|state| change(state))
+        self.inner().change(|state| change(state))
     }
 
     /// Adds a fault, which fires at its command and is gone then.
@@ -124,7 +126,7 @@ impl SimHost {
     /// # Errors
     /// When there is no such disk, or the state file cannot be read or written.
     pub fn add_signature(&self, disk: &str, kind: &str) -> Result<(), SimError> {
-        self.lock().change(|state| {
+        self.inner().change(|state| {
             let paths = [
                 disk.to_owned(),
                 format!("/dev/{disk}"),
@@ -145,21 +147,21 @@ impl SimHost {
     /// Pulls the plug after `writes` more changes: every later call fails. Lasts as long as this
     /// value, not in the state file.
     pub fn fail_after(&self, writes: u64) {
-        self.lock().power = Some(writes);
+        self.inner().power = Some(writes);
     }
 
     /// Every command that was run so far, in order.
     pub fn commands(&self) -> Vec<Command> {
-        self.lock().commands.clone()
+        self.inner().commands.clone()
     }
 
     /// Everything so far that could change the host, in order: commands as they would be typed,
     /// and `write-file PATH`, `write-parameter PATH VALUE`, `set-permissions PATH`.
     pub fn writes(&self) -> Vec<String> {
-        self.lock().writes.clone()
+        self.inner().writes.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic in another thread leaves the state as it was before or after its command.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,6 +188,14 @@ impl Inner {
         }
     }
 
+    /// The fault that is due at a command, if there is one.
+    fn take_fault(&mut self, typed: &str) -> Result<Option<FaultKind>, SimError> {
+        if !self.state.faults.iter().any(|fault| fault.matches(typed)) {
+            return Ok(None);
+        }
+        self.change(|state| fault::take(&mut state.faults, typed))
+    }
+
     /// Counts down to the power cut; `what` is the call that needs power.
     fn need_power(&mut self, what: &str, changes: bool) -> Result<(), HostError> {
         match &mut self.power {
@@ -205,7 +215,7 @@ impl Inner {
 impl Host for SimHost {
     fn run(&self, command: &Command) -> Result<Output, HostError> {
         let typed = command.to_string();
-        let mut inner = self.lock();
+        let mut inner = self.inner();
         let writes = effect(command) == Effect::Write;
         inner.need_power(&typed, writes)?;
         inner.commands.push(command.clone());
@@ -231,14 +241,7 @@ impl Host for SimHost {
             command: typed.clone(),
             seconds: command.timeout_seconds,
         };
-        let concerned = inner.state.faults.iter().any(|fault| fault.matches(&typed));
-        let fault = if concerned {
-            inner
-                .change(|state| fault::take(&mut state.faults, &typed))
-                .map_err(lost)?
-        } else {
-            None
-        };
+        let fault = inner.take_fault(&typed).map_err(lost)?;
         match fault {
             Some(FaultKind::Fail) => return Ok(Output::failure(1, "simulated failure\n")),
             Some(FaultKind::Hang) => return Err(timed_out()),
@@ -256,14 +259,14 @@ impl Host for SimHost {
     }
 
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
-        let mut inner = self.lock();
+        let mut inner = self.inner();
         inner.need_power(&format!("read-file {path}"), false)?;
         inner.refresh().map_err(file_error("read", path))?;
         Ok(files::read(&inner.state, path))
     }
 
     fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        let mut inner = self.lock();
+        let mut inner = self.inner();
         inner.begin_write(format!("write-file {path}"))?;
         let written = inner
             .change(|state| files::write(state, path, contents))
@@ -272,7 +275,7 @@ impl Host for SimHost {
     }
 
     fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        let mut inner = self.lock();
+        let mut inner = self.inner();
         inner.begin_write(format!("write-parameter {path} {value}"))?;
         let written = inner
             .change(|state| files::write_parameter(state, path, value))
@@ -285,7 +288,7 @@ impl Host for SimHost {
     }
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        let mut inner = self.lock();
+        let mut inner = self.inner();
         inner.begin_write(format!("set-permissions {}", change.path))?;
         let done = inner
             .change(|state| set_permissions(state, change))
@@ -297,6 +300,23 @@ impl Host for SimHost {
             path: change.path.clone(),
             dataset: change.dataset.clone(),
         })
+    }
+
+    /// Nobody else is at work on a simulated host, unless a fault with the pattern `lock PATH` says
+    /// so.
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        let mut inner = self.inner();
+        let what = format!("lock {path}");
+        inner.need_power(&what, false)?;
+        let lost = file_error("lock", path);
+        inner.refresh().map_err(&lost)?;
+        match inner.take_fault(&what).map_err(&lost)? {
+            Some(FaultKind::Fail | FaultKind::Hang) => Err(HostError::Locked {
+                path: path.to_owned(),
+                seconds: wait.as_secs(),
+            }),
+            Some(FaultKind::Late) | None => Ok(HeldLock::nothing()),
+        }
     }
 }
 

@@ -5,10 +5,12 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
+
+use crate::lock;
 
 /// The lock could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -47,30 +49,17 @@ impl RunLock {
     /// # Errors
     /// When another run still has the lock after `wait`, or the file cannot be used.
     pub fn acquire(path: &Utf8Path, command: &str, wait: Duration) -> Result<Self, LockError> {
-        const PAUSE: Duration = Duration::from_millis(100);
         let failed = |source| LockError::File {
             path: path.to_owned(),
             source,
         };
         make_parent(path).map_err(failed)?;
         let mut file = open_lock(path).map_err(failed)?;
-        let start = Instant::now();
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) => {}
-                Err(errno) => return Err(failed(errno.into())),
-            }
-            let Some(left) = wait
-                .checked_sub(start.elapsed())
-                .filter(|left| !left.is_zero())
-            else {
-                return Err(LockError::Busy {
-                    path: path.to_owned(),
-                    holder: holder(&mut file).map_err(failed)?,
-                });
-            };
-            std::thread::sleep(PAUSE.min(left));
+        if !lock::wait_for(&file, wait).map_err(failed)? {
+            return Err(LockError::Busy {
+                path: path.to_owned(),
+                holder: holder(&mut file).map_err(failed)?,
+            });
         }
         sign(&mut file, command).map_err(failed)?;
         Ok(Self { _file: file })

@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Output};
+use crate::lock::HeldLock;
 use crate::{Host, HostError, PermissionChange};
 
 /// One line of a recording.
@@ -30,6 +32,7 @@ enum Request {
     WriteFile(Utf8PathBuf, String),
     WriteParameter(Utf8PathBuf, String),
     SetPermissions(PermissionChange),
+    Lock(Utf8PathBuf),
 }
 
 /// What a host answered.
@@ -61,6 +64,7 @@ impl Request {
             Self::ReadFile(path) => format!("read {path}"),
             Self::WriteFile(path, _) | Self::WriteParameter(path, _) => format!("write {path}"),
             Self::SetPermissions(change) => format!("change the permissions of {}", change.path),
+            Self::Lock(path) => format!("lock {path}"),
         }
     }
 
@@ -202,6 +206,12 @@ impl<H: Host, W: Write + Send> Host for RecordHost<H, W> {
         let result = self.host.set_permissions(change);
         self.record(request, result, |()| Answer::Done)
     }
+
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        let request = Request::Lock(path.to_owned());
+        let result = self.host.lock(path, wait);
+        self.record(request, result, |_| Answer::Done)
+    }
 }
 
 /// A recording cannot be read.
@@ -294,5 +304,10 @@ impl Host for ReplayHost {
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         self.done(&Request::SetPermissions(change.clone()))
+    }
+
+    fn lock(&self, path: &Utf8Path, _wait: Duration) -> Result<HeldLock, HostError> {
+        self.done(&Request::Lock(path.to_owned()))?;
+        Ok(HeldLock::nothing())
     }
 }

@@ -1,7 +1,8 @@
 //! Looks at disks again right before they are written, and erases what the user has granted.
 
 use camino::Utf8Path;
-use phoenix_host::disk::{Disk, Inventory, erase, inventory};
+use phoenix_host::disk::{Disk, Inventory, LOCK_FILE, LOCK_WAIT, erase, inventory};
+use phoenix_host::lock::HeldLock;
 use phoenix_host::{Host, system, zpool};
 use phoenix_planner::observed::Obstacle;
 use phoenix_planner::plan::PlannedDisk;
@@ -9,6 +10,13 @@ use phoenix_planner::plan::PlannedDisk;
 use super::failure::Goal;
 use crate::event::Failure;
 use crate::observe::obstacles;
+
+/// Keeps Proxmox's own tools away from the disks, from the last look at them until what was made of
+/// them was read back.
+pub(super) fn lock(goal: Goal<'_>, host: &dyn Host) -> Result<HeldLock, Failure> {
+    host.lock(Utf8Path::new(LOCK_FILE), LOCK_WAIT)
+        .map_err(|error| goal.host(&error))
+}
 
 /// Makes every disk ready to be written: all are compared with the plan before the first of them
 /// is erased, and all must be blank afterwards.

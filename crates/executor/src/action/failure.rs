@@ -76,6 +76,10 @@ impl Goal<'_> {
             HostError::NotMounted { .. } => Some(format!(
                 "mount the dataset (zfs mount), or look at what is mounted there; then {RUN_AGAIN}"
             )),
+            HostError::Locked { path, .. } => Some(format!(
+                "wait until the other task has ended (fuser -v {path} names it, and so does \
+                 Proxmox's list of tasks), then {RUN_AGAIN}"
+            )),
             _ => None,
         };
         Failure {

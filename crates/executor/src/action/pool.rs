@@ -18,7 +18,7 @@ use super::{Done, dataset, disks};
 use crate::event::Failure;
 use crate::observe::observed_vdev;
 
-/// Makes a pool on disks that are looked at again first. Never with `-f`. A pool of that name that
+/// Makes a pool on disks that are looked at again first, under Proxmox's own lock. Never with `-f`. A pool of that name that
 /// exists already is compared, never changed.
 pub(super) fn create(
     operation: &CreatePool,
@@ -36,6 +36,7 @@ pub(super) fn create(
         .iter()
         .flat_map(|vdev| &vdev.disks)
         .collect();
+    let _lock = disks::lock(goal, host)?;
     disks::prepare(goal, host, &disks)?;
     let command = zpool::create(&spec(operation));
     let first = try_create(goal, host, &command)?;

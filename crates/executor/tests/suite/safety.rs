@@ -1,12 +1,19 @@
 //! What phoenix must never do, whatever happens between plan and apply.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use camino::Utf8Path;
 use phoenix_executor::event::Outcome;
 use phoenix_executor::options::{ApplyOptions, Freshness};
 use phoenix_executor::{ApplyError, apply, is_stale};
-use phoenix_host::sim::SimHost;
+use phoenix_host::command::{Command, Output};
+use phoenix_host::lock::HeldLock;
 use phoenix_host::sim::state::Entry;
+use phoenix_host::sim::{Fault, FaultKind, SimHost};
+use phoenix_host::{Host, HostError, PermissionChange};
 use phoenix_planner::{Grants, PlanOptions};
 
 use crate::support::{
@@ -255,4 +262,131 @@ fn what_the_file_does_not_name_stays_as_it_is() {
         read("/etc/exports"),
         "/srv 10.9.9.9(ro,sync,no_subtree_check)\n"
     );
+}
+
+/// A simulated host that notes whether Proxmox's disk lock is held while disks are looked at and
+/// written.
+struct Watched {
+    host: SimHost,
+    held: Arc<AtomicBool>,
+    unguarded: Mutex<Vec<String>>,
+    guarded: Mutex<Vec<String>>,
+}
+
+struct Release(Arc<AtomicBool>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Host for Watched {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let list = if self.held.load(Ordering::SeqCst) {
+            &self.guarded
+        } else {
+            &self.unguarded
+        };
+        list.lock().unwrap().push(command.to_string());
+        self.host.run(command)
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        self.host.read_file(path)
+    }
+
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        self.host.write_file(path, contents)
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        self.host.write_parameter(path, value)
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        self.host.set_permissions(change)
+    }
+
+    fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+        assert_eq!(path, "/run/lock/pve-diskmanage.lck");
+        assert!(!self.held.swap(true, Ordering::SeqCst), "taken twice");
+        Ok(HeldLock::new(Release(Arc::clone(&self.held))))
+    }
+}
+
+#[test]
+fn disks_are_looked_at_and_written_under_proxmox_lock() {
+    let host = Watched {
+        host: SimHost::fresh(),
+        held: Arc::default(),
+        unguarded: Mutex::default(),
+        guarded: Mutex::default(),
+    };
+    host.host.add_signature(DISK, "ext4").unwrap();
+    let config = config(EVERYTHING);
+    let granted = PlanOptions {
+        grants: Grants {
+            wipe: BTreeSet::from([DISK.to_owned()]),
+            ..Grants::default()
+        },
+        ..PlanOptions::default()
+    };
+    let first = plan_with(&config, &host, &granted);
+    host.unguarded.lock().unwrap().clear();
+    let report = apply(&first, &host, &options(16), &mut ()).unwrap();
+    assert!(report.is_success(), "{:?}", report.outcomes);
+    assert!(!host.held.load(Ordering::SeqCst), "given back");
+    let about_disks = |typed: &&String| {
+        ["wipefs", "lsblk", "zpool create", "zpool status"]
+            .iter()
+            .any(|start| typed.starts_with(start))
+    };
+    assert_eq!(
+        host.unguarded.lock().unwrap().iter().find(about_disks),
+        None
+    );
+    let guarded = host.guarded.lock().unwrap();
+    let position = |start: &str| guarded.iter().position(|typed| typed.starts_with(start));
+    let order = [
+        position("wipefs -J"),
+        position("wipefs -a"),
+        position("zpool create"),
+        position("zpool status"),
+    ];
+    assert!(
+        order.iter().all(Option::is_some) && order.is_sorted(),
+        "{guarded:#?}"
+    );
+}
+
+#[test]
+fn a_disk_lock_that_another_task_keeps_costs_that_pool_and_nothing_else() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let first = plan(&config, &host);
+    host.add_fault(Fault {
+        pattern: "lock /run/lock/pve-diskmanage.lck".to_owned(),
+        nth: 1,
+        kind: FaultKind::Hang,
+    })
+    .unwrap();
+    let report = run(&first, &host);
+    let failed = message(&report, "pool:fastData");
+    assert!(
+        failed.ends_with(
+            "another program holds the lock /run/lock/pve-diskmanage.lck, and still did after 60 s"
+        ),
+        "{failed}"
+    );
+    let help = outcome(&report, "pool:fastData")
+        .error
+        .clone()
+        .unwrap()
+        .help;
+    assert!(
+        help.unwrap()
+            .contains("fuser -v /run/lock/pve-diskmanage.lck")
+    );
+    assert_eq!(outcome(&report, "pool:quickOS").outcome, Outcome::Changed);
+    set_up(&config, &host);
 }

@@ -12,6 +12,7 @@ use phoenix_executor::options::{ApplyOptions, Freshness};
 use phoenix_executor::report::{Report, StepOutcome};
 use phoenix_executor::{apply, observe};
 use phoenix_host::command::{Command, Output};
+use phoenix_host::lock::HeldLock;
 use phoenix_host::sim::SimHost;
 use phoenix_host::{Host, HostError, PermissionChange};
 use phoenix_planner::observed::Observed;
@@ -161,5 +162,9 @@ where
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         self.host.set_permissions(change)
+    }
+
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        self.host.lock(path, wait)
     }
 }

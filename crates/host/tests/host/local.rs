@@ -280,3 +280,49 @@ fn permissions_change_only_where_the_dataset_is_mounted() {
     }
     assert_eq!(fs::metadata(&directory).unwrap().mode(), before);
 }
+
+#[test]
+fn a_lock_of_another_program_is_waited_for_and_then_named() {
+    let (_keep, directory) = temporary();
+    let path = directory.join("pve-diskmanage.lck");
+    let held = host().lock(&path, Duration::ZERO).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
+    let error = host().lock(&path, Duration::ZERO).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("another program holds the lock {path}, and still did after 0 s")
+    );
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| host().lock(&path, Duration::from_secs(60)));
+        drop(held);
+        waiting.join().unwrap().unwrap();
+    });
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "",
+        "it is not phoenix's to write into"
+    );
+}
+
+/// Where there is no such directory there is no such program either. In its own directory, which
+/// every user may write to, a link leads nowhere and a pipe holds up nobody.
+#[test]
+fn a_lock_that_makes_no_sense_is_neither_followed_nor_waited_for() {
+    let (_keep, directory) = temporary();
+    let wait = Duration::from_secs(60);
+    let start = Instant::now();
+    host().lock(&directory.join("none/x.lck"), wait).unwrap();
+    assert!(!directory.join("none").exists());
+    fs::write(directory.join("precious"), "precious").unwrap();
+    let _precious = host().lock(&directory.join("precious"), wait).unwrap();
+    symlink(directory.join("precious"), directory.join("link")).unwrap();
+    let error = host().lock(&directory.join("link"), wait).unwrap_err();
+    assert!(
+        matches!(error, HostError::File { verb: "lock", .. }),
+        "{error}"
+    );
+    let pipe = directory.join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, pipe.as_std_path(), rustix::fs::Mode::RUSR).unwrap();
+    host().lock(&pipe, wait).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20));
+}

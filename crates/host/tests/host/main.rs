@@ -18,9 +18,11 @@ mod zpool;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Output};
+use phoenix_host::lock::HeldLock;
 use phoenix_host::{Host, HostError, PermissionChange};
 
 /// A host that knows some commands and files by heart, remembers what it was asked, and fails the
@@ -81,6 +83,10 @@ impl Host for Scripted {
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         panic!("unexpected change of {}", change.path)
+    }
+
+    fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+        panic!("unexpected lock of {path}")
     }
 }
 

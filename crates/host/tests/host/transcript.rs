@@ -1,5 +1,7 @@
 //! Recordings, and the host that only looks.
 
+use std::time::Duration;
+
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Effect, Output, Program};
 use phoenix_host::readonly::ReadOnly;
@@ -165,6 +167,7 @@ fn a_read_only_host_passes_reads_and_nothing_else() {
         host.write_file(file, ""),
         host.write_parameter(file, ""),
         host.set_permissions(&change),
+        host.lock(file, Duration::ZERO).map(|_| ()),
     ] {
         assert!(matches!(result, Err(HostError::ReadOnly { .. })));
     }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use phoenix_host::command::{Command, Effect, Output};
+use phoenix_host::lock::HeldLock;
 use phoenix_host::{Host, HostError, PermissionChange};
 use phoenix_nvme::history::History;
 use phoenix_nvme::pool::PoolFacts;
@@ -101,6 +103,12 @@ impl Host for CannedHost {
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         Err(HostError::ReadOnly {
             what: change.path.to_string(),
+        })
+    }
+
+    fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+        Err(HostError::ReadOnly {
+            what: path.to_string(),
         })
     }
 }
