@@ -82,6 +82,8 @@ codes! {
     DatasetSpecialSmallBlocks = "phoenix::dataset::special-small-blocks",
     PermissionsNoDirectory = "phoenix::permissions::no-directory",
     PermissionsNoContainer = "phoenix::permissions::no-container",
+    PermissionsContainerName = "phoenix::permissions::container-name",
+    PermissionsContainerUnused = "phoenix::permissions::container-unused",
     StorageInvalidId = "phoenix::storage::invalid-id",
     StorageReservedId = "phoenix::storage::reserved-id",
     StorageDuplicateId = "phoenix::storage::duplicate-id",

@@ -9,6 +9,7 @@ mod capacity;
 mod dataset;
 mod export;
 mod facts;
+mod ids;
 mod mount;
 mod mount_value;
 mod permissions;

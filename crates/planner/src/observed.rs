@@ -226,10 +226,33 @@ pub struct ObservedContainer {
     pub mounts: BTreeMap<String, String>,
     /// Keys whose value differs from what the running container has.
     pub pending: BTreeSet<String>,
-    /// Host id of the container's user 0.
-    pub uid_offset: u32,
-    /// Host id of the container's group 0.
-    pub gid_offset: u32,
+    /// How its user ids become the host's, piece by piece. An id in no piece has no number on the
+    /// host.
+    pub uids: Vec<IdRange>,
+    /// How its group ids become the host's.
+    pub gids: Vec<IdRange>,
+}
+
+/// A piece of a container's id map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdRange {
+    /// First id inside the container.
+    pub container: u32,
+    /// First id on the host.
+    pub host: u32,
+    /// How many.
+    pub count: u32,
+}
+
+impl IdRange {
+    /// The host's number for an id of the container; `None` if the piece does not hold it.
+    pub fn on_host(&self, id: u32) -> Option<u32> {
+        let distance = id.checked_sub(self.container)?;
+        let host = self.host.checked_add(distance)?;
+        // 2^32 - 1 is no id: chown(2) reads it as "leave alone".
+        (distance < self.count && host != u32::MAX).then_some(host)
+    }
 }
 
 /// The ZFS read cache.

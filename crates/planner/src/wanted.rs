@@ -79,7 +79,8 @@ pub fn wanted(config: &Config) -> Wanted {
         .iter()
         .map(|mount| mount.host_path.to_string());
     wanted.directories.extend(exported.chain(mounted));
-    wanted.containers = config.mounts.iter().map(|mount| mount.container).collect();
+    let mounting = config.mounts.iter().map(|mount| mount.container);
+    wanted.containers.extend(mounting);
     wanted
 }
 
@@ -121,6 +122,7 @@ impl Wanted {
         if let Some(Principal::Name(name)) = &permissions.group {
             self.groups.insert(name.clone());
         }
+        self.containers.extend(permissions.container);
     }
 }
 

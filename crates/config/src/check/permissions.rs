@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::index::Index;
 use crate::code::Code;
 use crate::diagnostic::Finding;
-use crate::model::{Dataset, IdSpace, Permissions};
+use crate::model::{Dataset, IdSpace, Permissions, Principal};
 
 pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
     let config = index.config;
@@ -18,12 +18,51 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
         let Some(permissions) = &dataset.permissions else {
             continue;
         };
+        findings.extend(match permissions.ids {
+            IdSpace::Host => container_unused(permissions),
+            IdSpace::Container => container_name(permissions),
+        });
         if dataset.mountpoint.is_none() {
             findings.push(no_directory(dataset, permissions));
-        } else if permissions.ids == IdSpace::Container && !shared.contains(dataset.name.as_str()) {
+        } else if permissions.ids == IdSpace::Container
+            && permissions.container.is_none()
+            && !shared.contains(dataset.name.as_str())
+        {
             findings.push(no_container(dataset, permissions));
         }
     }
+}
+
+/// A container is named, and nothing is counted in its ids.
+fn container_unused(permissions: &Permissions) -> Option<Finding> {
+    let container = permissions.container?;
+    let finding = Finding::error(
+        Code::PermissionsContainerUnused,
+        format!("container {container} is named, but the ids are the host's"),
+    )
+    .help("add \"ids\": \"container\", or remove `container`");
+    Some(finding.at_key(&permissions.origin.key("container"), "has no effect"))
+}
+
+/// Only the container's own user database knows its names.
+fn container_name(permissions: &Permissions) -> Option<Finding> {
+    let principals = [("owner", &permissions.owner), ("group", &permissions.group)];
+    let mut names = principals
+        .into_iter()
+        .filter_map(|(key, principal)| match principal {
+            Some(Principal::Name(name)) => Some((key, name)),
+            _ => None,
+        })
+        .peekable();
+    let (_, name) = names.peek()?;
+    let finding = Finding::error(
+        Code::PermissionsContainerName,
+        format!("\"{name}\" cannot be looked up on the host: the ids are a container's"),
+    )
+    .help("write the number that `id` shows inside the container");
+    Some(names.fold(finding, |finding, (key, _)| {
+        finding.at(&permissions.origin.key(key), "a name of the container")
+    }))
 }
 
 fn no_directory(dataset: &Dataset, permissions: &Permissions) -> Finding {

@@ -401,6 +401,21 @@ fn permissions() {
             json!({"owner": 0, "ids": "container"}),
             &["permissions::no-container | container"],
         ),
+        (
+            "/zfs/datasets/3/permissions",
+            json!({"owner": 0, "ids": "container", "container": 101}),
+            &[],
+        ),
+        (
+            "/zfs/datasets/3/permissions",
+            json!({"owner": 0, "container": 101}),
+            &["permissions::container-unused | container"],
+        ),
+        (
+            "/zfs/datasets/0/permissions",
+            json!({"owner": "www-data", "group": "backup", "ids": "container"}),
+            &["permissions::container-name | www-data | backup"],
+        ),
     ]);
 }
 

@@ -138,6 +138,10 @@ pub(crate) struct Permissions {
     /// Whose numbers `owner` and `group` are: the host's (the default), or those seen inside the
     /// containers that mount the dataset.
     pub(crate) ids: Option<Ids>,
+    /// The container whose numbers are meant with `"ids": "container"`. Needed only when several
+    /// containers mount the dataset and map their ids differently.
+    #[schemars(range(min = 100, max = 999_999_999), extend("examples" = [101]))]
+    pub(crate) container: Option<u32>,
 }
 
 /// Whose user and group numbers are meant.

@@ -77,6 +77,9 @@ pub struct Permissions {
     pub mode: Option<u32>,
     /// Whose numbers owner and group are.
     pub ids: IdSpace,
+    /// The container whose numbers they are with [`IdSpace::Container`]; `None` means all that
+    /// mount the dataset.
+    pub container: Option<u32>,
 }
 
 /// A user or a group, by number or by name.

@@ -173,6 +173,7 @@ fn permissions(context: &mut Context, declared: file::Permissions, at: &Pointer)
             Some(file::Ids::Container) => IdSpace::Container,
             Some(file::Ids::Host) | None => IdSpace::Host,
         },
+        container: declared.container,
         origin: at.clone(),
     }
 }

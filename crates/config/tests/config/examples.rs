@@ -215,7 +215,9 @@ fn permissions_and_the_cache_limit_are_read() {
     let text = r#"{"zfs": {
         "pools": [{"name": "a", "raid_level": "single", "disks": ["nvme-A"]}],
         "datasets": [{"pool": "a", "name": "x",
-            "permissions": {"owner": "100000", "group": "users", "mode": "2775", "ids": "container"}}],
+            "permissions": {"owner": "100000", "group": "users", "mode": "2775"}},
+            {"pool": "a", "name": "y",
+            "permissions": {"owner": 33, "ids": "container", "container": 101}}],
         ARC
     },
     "bind_mounts": [{"container": 101, "dataset": "a/x", "target": "/x"}]}"#;
@@ -226,7 +228,12 @@ fn permissions_and_the_cache_limit_are_read() {
     assert_eq!(permissions.group, Some(Principal::Name("users".to_owned())));
     assert_eq!(
         (permissions.mode, permissions.ids),
-        (Some(0o2775), IdSpace::Container)
+        (Some(0o2775), IdSpace::Host)
+    );
+    let inside = config.datasets[1].permissions.clone().unwrap();
+    assert_eq!(
+        (inside.ids, inside.container),
+        (IdSpace::Container, Some(101))
     );
     for arc in [
         r#""arc_max": 1073741824"#,

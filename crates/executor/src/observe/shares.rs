@@ -8,12 +8,23 @@ use phoenix_host::nfs;
 use phoenix_host::parse::ReadError;
 use phoenix_host::pve::{self, ContainerConf, IdMapKind, StorageRow};
 use phoenix_host::{Host, HostError};
-use phoenix_planner::observed::{ObservedContainer, ObservedExports, ObservedStorage};
+use phoenix_planner::observed::{IdRange, ObservedContainer, ObservedExports, ObservedStorage};
 use phoenix_planner::wanted::Wanted;
 
-/// Where the ids of an unprivileged container begin (pve-container `PVE/LXC.pm`, `parse_id_maps`:
-/// fixed, `/etc/subuid` is not read).
-const UNPRIVILEGED_OFFSET: u32 = 100_000;
+/// The ids of an unprivileged container without lines of its own (pve-container `PVE/LXC.pm`,
+/// `parse_id_maps`: fixed, `/etc/subuid` is not read).
+const UNPRIVILEGED: IdRange = IdRange {
+    container: 0,
+    host: 100_000,
+    count: 65_536,
+};
+
+/// A privileged container without lines of its own has the host's ids.
+const PRIVILEGED: IdRange = IdRange {
+    container: 0,
+    host: 0,
+    count: u32::MAX,
+};
 
 /// What a command prints; `None` when its program is not installed.
 fn ask(host: &dyn Host, command: &Command) -> Result<Option<String>, ReadError> {
@@ -89,8 +100,8 @@ fn container(conf: &ContainerConf, running: bool) -> ObservedContainer {
             .filter(|key| is_mount(key))
             .cloned()
             .collect(),
-        uid_offset: offset(conf, IdMapKind::User, unprivileged),
-        gid_offset: offset(conf, IdMapKind::Group, unprivileged),
+        uids: id_ranges(conf, IdMapKind::User, unprivileged),
+        gids: id_ranges(conf, IdMapKind::Group, unprivileged),
     }
 }
 
@@ -108,13 +119,22 @@ fn is_mount(key: &str) -> bool {
         .is_some_and(|number| number.parse::<u8>().is_ok())
 }
 
-fn offset(conf: &ContainerConf, kind: IdMapKind, unprivileged: bool) -> u32 {
-    let maps_root = |map: &&pve::IdMap| map.kind == kind && map.container == 0 && map.count > 0;
-    match conf.idmap.iter().find(maps_root) {
-        Some(map) => map.host,
-        None if unprivileged => UNPRIVILEGED_OFFSET,
-        None => 0,
+/// One `lxc.idmap` line, of users or of groups, replaces the default for both (`parse_id_maps`).
+fn id_ranges(conf: &ContainerConf, kind: IdMapKind, unprivileged: bool) -> Vec<IdRange> {
+    if conf.idmap.is_empty() {
+        return vec![if unprivileged {
+            UNPRIVILEGED
+        } else {
+            PRIVILEGED
+        }];
     }
+    let range = |map: &pve::IdMap| IdRange {
+        container: map.container,
+        host: map.host,
+        count: map.count,
+    };
+    let of_kind = conf.idmap.iter().filter(|map| map.kind == kind);
+    of_kind.map(range).collect()
 }
 
 /// What the exports files say and what the NFS server does.

@@ -7,7 +7,7 @@ use phoenix_host::Host;
 use phoenix_host::command::{Command, Output, Program};
 use phoenix_host::sim::SimHost;
 use phoenix_host::sim::state::DriveHealth;
-use phoenix_planner::observed::Observed;
+use phoenix_planner::observed::{IdRange, Observed};
 use phoenix_planner::wanted;
 
 use crate::support::{EVERYTHING, Interposed, config, look, plan, run, set_up};
@@ -290,7 +290,59 @@ fn containers_show_pending_values_and_the_host_ids_of_their_users() {
         .collect();
     assert_eq!(mounts, ["mp0 /a2,mp=/x", "mp2 /c,mp=/z"]);
     assert_eq!(Vec::from_iter(&first.pending), ["mp0", "mp1"]);
-    assert_eq!((first.uid_offset, first.gid_offset), (200_000, 300_000));
-    assert_eq!(containers[&102].uid_offset, 100_000);
     assert!(!containers.contains_key(&999));
+}
+
+#[test]
+fn the_ids_of_a_container_are_mapped_as_proxmox_does() {
+    const UNPRIVILEGED: &str = "0 100000 65536";
+    for (what, conf, users, groups) in [
+        (
+            "unprivileged",
+            "unprivileged: 1\n",
+            UNPRIVILEGED,
+            UNPRIVILEGED,
+        ),
+        (
+            "privileged",
+            "arch: amd64\n",
+            "0 0 4294967295",
+            "0 0 4294967295",
+        ),
+        (
+            "in pieces",
+            "unprivileged: 1\nlxc.idmap: u 0 100000 1000\nlxc.idmap = u 1000 1000 1\n\
+             lxc.idmap: g 0 300000 65536\n",
+            "0 100000 1000, 1000 1000 1",
+            "0 300000 65536",
+        ),
+        (
+            "one line replaces the default for both kinds",
+            "unprivileged: 1\nlxc.idmap: u 0 100000 65536\n",
+            UNPRIVILEGED,
+            "",
+        ),
+        (
+            "lines of a snapshot do not count",
+            "unprivileged: 1\n\n[snap]\nlxc.idmap: u 0 7 65536\n",
+            UNPRIVILEGED,
+            UNPRIVILEGED,
+        ),
+    ] {
+        let host = SimHost::fresh();
+        host.write_file("/etc/pve/lxc/101.conf".into(), conf)
+            .unwrap();
+        let text = r#"{"bind_mounts": [
+            {"container": 101, "host_path": "/srv", "target": "/mnt/srv"}]}"#;
+        let observed = look(&config(text), &host);
+        let shown = |ranges: &[IdRange]| {
+            let pieces = ranges
+                .iter()
+                .map(|it| format!("{} {} {}", it.container, it.host, it.count));
+            pieces.collect::<Vec<_>>().join(", ")
+        };
+        let container = &observed.containers[&101];
+        assert_eq!(shown(&container.uids), users, "{what}");
+        assert_eq!(shown(&container.gids), groups, "{what}");
+    }
 }

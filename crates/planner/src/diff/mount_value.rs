@@ -11,6 +11,8 @@ use phoenix_config::model::BindMount;
 const READ_ONLY: &str = "ro";
 const MOUNT_OPTIONS: &str = "mountoptions";
 const BACKUP: &str = "backup";
+/// Ids of this mount alone. phoenix never writes it.
+const ID_MAP: &str = "idmap";
 
 /// One mount point of a container. Prints as Proxmox does: source, target, sorted options.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +74,11 @@ impl MountValue {
     /// Whether the source is a directory of the host, not a device or a volume of a storage.
     pub(super) fn is_bind(&self) -> bool {
         self.source.starts_with('/') && !self.source.starts_with("/dev/")
+    }
+
+    /// The id map that the mount has in place of its container's.
+    pub(super) fn id_map(&self) -> Option<&str> {
+        self.options.get(ID_MAP).map(String::as_str)
     }
 
     fn meaning(&self) -> (String, &str, BTreeMap<&str, BTreeSet<&str>>) {

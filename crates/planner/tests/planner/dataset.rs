@@ -1,6 +1,6 @@
 //! Datasets and their permissions.
 
-use phoenix_planner::observed::ObservedDirectory;
+use phoenix_planner::observed::{IdRange, ObservedDirectory};
 use phoenix_planner::plan::Operation;
 use serde_json::json;
 
@@ -317,6 +317,14 @@ fn volumes_grow_and_never_shrink() {
     }
 }
 
+fn ids(container: u32, host: u32, count: u32) -> IdRange {
+    IdRange {
+        container,
+        host,
+        count,
+    }
+}
+
 #[test]
 fn permissions_are_in_the_hosts_numbers() {
     run(&[
@@ -372,7 +380,7 @@ fn permissions_are_in_the_hosts_numbers() {
                 ),
             ],
             host: |host| {
-                host.containers.get_mut(&102).unwrap().uid_offset = 0;
+                host.containers.get_mut(&102).unwrap().uids = vec![ids(0, 0, u32::MAX)];
                 let mount = "/tank/data,mp=/data".to_owned();
                 host.containers
                     .get_mut(&102)
@@ -381,8 +389,121 @@ fn permissions_are_in_the_hosts_numbers() {
                     .insert("mp0".into(), mount);
             },
             plan: &[
-                "refuse permissions:tank/data: the containers that mount tank/data shift their \
-                     ids differently (by 0 and by 100000), so one owner cannot suit all",
+                "refuse permissions:tank/data: user 33 is 33 on the host for container 102 and \
+                 100033 for container 101, and tank/data can have only one",
+            ],
+        },
+        Case {
+            name: "containers that differ where it does not matter",
+            file: &[
+                (
+                    "/zfs/datasets/1/permissions",
+                    r#"{"owner": 33, "ids": "container"}"#,
+                ),
+                (
+                    "/bind_mounts/1",
+                    r#"{"container": 102, "dataset": "tank/data", "target": "/data"}"#,
+                ),
+            ],
+            host: |host| {
+                let container = host.containers.get_mut(&102).unwrap();
+                container.uids = vec![ids(0, 200_000, 33), ids(33, 100_033, 1)];
+                container.gids.clear();
+                let mount = "/tank/data,mp=/data".to_owned();
+                container.mounts.insert("mp0".to_owned(), mount);
+            },
+            plan: &["update permissions:tank/data: owner 100000 -> 100033"],
+        },
+        Case {
+            name: "containers that differ, one of them named",
+            file: &[
+                (
+                    "/zfs/datasets/1/permissions",
+                    r#"{"owner": 33, "ids": "container", "container": 101}"#,
+                ),
+                (
+                    "/bind_mounts/1",
+                    r#"{"container": 102, "dataset": "tank/data", "target": "/data"}"#,
+                ),
+            ],
+            host: |host| {
+                let container = host.containers.get_mut(&102).unwrap();
+                container.uids = vec![ids(0, 0, u32::MAX)];
+                let mount = "/tank/data,mp=/data".to_owned();
+                container.mounts.insert("mp0".to_owned(), mount);
+            },
+            plan: &["update permissions:tank/data: owner 100000 -> 100033"],
+        },
+        Case {
+            name: "a map in pieces, users and groups apart",
+            file: &[(
+                "/zfs/datasets/1/permissions",
+                r#"{"owner": 1000, "group": 1001, "ids": "container"}"#,
+            )],
+            host: |host| {
+                let container = host.containers.get_mut(&101).unwrap();
+                container.uids = vec![
+                    ids(0, 100_000, 1000),
+                    ids(1000, 1000, 1),
+                    ids(1001, 101_001, 64_535),
+                ];
+                container.gids = vec![ids(0, 300_000, 65_536)];
+            },
+            plan: &["update permissions:tank/data: owner 100000 -> 1000; group 100000 -> 301001"],
+        },
+        Case {
+            name: "an id in no piece",
+            file: &[(
+                "/zfs/datasets/1/permissions",
+                r#"{"owner": 1000, "ids": "container"}"#,
+            )],
+            host: |host| {
+                host.containers.get_mut(&101).unwrap().uids =
+                    vec![ids(0, 100_000, 1000), ids(1001, 101_001, 64_535)];
+            },
+            plan: &[
+                "refuse permissions:tank/data: user 1000 of container 101 has no number on the \
+                 host: its maps are \"u 0 100000 1000\", \"u 1001 101001 64535\"",
+            ],
+        },
+        Case {
+            name: "one beyond the end",
+            file: &[(
+                "/zfs/datasets/1/permissions",
+                r#"{"group": 65536, "ids": "container"}"#,
+            )],
+            host: as_it_is,
+            plan: &[
+                "refuse permissions:tank/data: group 65536 of container 101 has no number on the \
+                 host: its only map is \"g 0 100000 65536\"",
+            ],
+        },
+        Case {
+            name: "lines for users only",
+            file: &[(
+                "/zfs/datasets/1/permissions",
+                r#"{"group": 0, "ids": "container"}"#,
+            )],
+            host: |host| host.containers.get_mut(&101).unwrap().gids.clear(),
+            plan: &[
+                "refuse permissions:tank/data: group 0 of container 101 has no number on the host: \
+                 its lxc.idmap lines map no groups",
+            ],
+        },
+        Case {
+            name: "a mount with a map of its own",
+            file: &[(
+                "/zfs/datasets/1/permissions",
+                r#"{"owner": 33, "ids": "container"}"#,
+            )],
+            host: |host| {
+                let container = host.containers.get_mut(&101).unwrap();
+                let mount = "/tank/data,mp=/data,idmap=passthrough,mountoptions=noatime";
+                container.mounts.insert("mp0".to_owned(), mount.to_owned());
+            },
+            plan: &[
+                "refuse permissions:tank/data: mp0 of container 101 mounts /tank/data with an id \
+                 map of its own (idmap=passthrough), which phoenix does not work out",
             ],
         },
         Case {
@@ -396,7 +517,7 @@ fn permissions_are_in_the_hosts_numbers() {
             },
             plan: &[
                 "refuse permissions:tank/data: none of the containers that mount tank/data is on \
-                 this node, so the shift of their ids is unknown",
+                 this node, so their id maps are unknown",
                 "note mount:101:/data: phoenix::mount::container-missing",
             ],
         },

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::model::Config;
 use phoenix_planner::observed::{
-    Observed, ObservedArc, ObservedContainer, ObservedDisk, ObservedExports, ObservedProperty,
+    IdRange, Observed, ObservedArc, ObservedContainer, ObservedDisk, ObservedExports,
+    ObservedProperty,
 };
 use phoenix_planner::plan::{Action, Plan};
 use phoenix_planner::{PlanOptions, check, plan};
@@ -71,6 +72,13 @@ pub(crate) fn config(file: &Value) -> Config {
         .clone()
 }
 
+/// The ids of an unprivileged container.
+const UNPRIVILEGED: IdRange = IdRange {
+    container: 0,
+    host: 100_000,
+    count: 65_536,
+};
+
 /// A Proxmox host with blank disks: two of 2 TB, two of 4 TB, and containers 101 and 102.
 pub(crate) fn fresh() -> Observed {
     let disk = |kernel: &str, size| ObservedDisk {
@@ -87,8 +95,8 @@ pub(crate) fn fresh() -> Observed {
     ];
     let container = ObservedContainer {
         unprivileged: true,
-        uid_offset: 100_000,
-        gid_offset: 100_000,
+        uids: vec![UNPRIVILEGED],
+        gids: vec![UNPRIVILEGED],
         ..ObservedContainer::default()
     };
     Observed {
