@@ -172,9 +172,13 @@ fn read_lxc_configs(mut document: Value, base: &Config) -> (Config, Vec<Finding>
     config.mounts.extend(mounts.into_iter().filter(is_new));
 
     // The base has been checked by itself, and its places are in another file.
+    let known = check::run(base);
     let section = Pointer::root().key("lxc_configs").key("");
     let is_here = |place: &Place| place.pointer.as_str().starts_with(section.as_str());
-    for mut finding in check::run(&config) {
+    let new = check::run(&config)
+        .into_iter()
+        .filter(|finding| !known.contains(finding));
+    for mut finding in new {
         finding.places.retain(is_here);
         if !finding.places.is_empty() {
             findings.push(finding);

@@ -9,6 +9,7 @@ use miette::{
     LabeledSpan, MietteError, MietteSpanContents, Severity as MietteSeverity, SourceCode,
     SourceSpan, SpanContents,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Loaded;
@@ -144,12 +145,25 @@ impl SourceFile {
     }
 }
 
-/// Everything that is known about a file, as `phoenix validate --format json` prints it.
-pub fn to_json(loaded: &Loaded) -> Value {
+/// Everything that is known about some files, as `phoenix validate --format json` prints it.
+pub fn to_json(files: &[Loaded]) -> Value {
+    let diagnostics = files.iter().flat_map(|loaded| {
+        let file = loaded.source.name();
+        let of_file = loaded.diagnostics.iter();
+        of_file.map(move |diagnostic| Located { file, diagnostic })
+    });
     json!({
-        "valid": loaded.is_valid(),
-        "error_count": loaded.error_count(),
-        "warning_count": loaded.warning_count(),
-        "diagnostics": loaded.diagnostics,
+        "valid": files.iter().all(Loaded::is_valid),
+        "error_count": files.iter().map(Loaded::error_count).sum::<usize>(),
+        "warning_count": files.iter().map(Loaded::warning_count).sum::<usize>(),
+        "diagnostics": diagnostics.collect::<Vec<_>>(),
     })
+}
+
+/// A diagnostic with the name of its file.
+#[derive(Serialize)]
+struct Located<'a> {
+    file: &'a str,
+    #[serde(flatten)]
+    diagnostic: &'a Diagnostic,
 }

@@ -429,6 +429,7 @@ mod tests {
             node: "pve".to_owned(),
             observed: String::new(),
             config: ConfigSource::default(),
+            lxc_config: None,
             wanted: Wanted::default(),
             summary: PlanSummary::default(),
             steps: steps.iter().map(step).collect(),

@@ -317,6 +317,7 @@ mod tests {
             node: String::new(),
             observed: String::new(),
             config: ConfigSource::default(),
+            lxc_config: None,
             wanted: Wanted::default(),
             summary: Summary::default(),
             steps: steps.collect(),

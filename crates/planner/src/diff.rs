@@ -40,6 +40,8 @@ use verdict::{Draft, Notes, Stop, Verdict};
 pub struct PlanOptions {
     /// The file that the configuration came from; the plan carries it for the reader.
     pub source: ConfigSource,
+    /// The second file that added the mounts of containers, if there was one.
+    pub lxc_source: Option<ConfigSource>,
     /// Which disks may be erased, and which may be used though they are failing.
     pub grants: Grants,
     /// Plan only these objects and what they need; empty means everything.
@@ -185,6 +187,7 @@ impl Assembly {
             node: observed.node.clone(),
             observed: digest(observed),
             config: options.source.clone(),
+            lxc_config: options.lxc_source.clone(),
             wanted: wanted(config),
             summary,
             steps: self.steps,

@@ -36,6 +36,9 @@ pub struct Plan {
     pub observed: String,
     /// The file that the plan was made from.
     pub config: ConfigSource,
+    /// The second file, if the mounts of containers were declared in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lxc_config: Option<ConfigSource>,
     /// Which facts the plan was made from, so that they can be read again before it is applied.
     pub wanted: Wanted,
     /// What the steps amount to.
@@ -48,7 +51,7 @@ pub struct Plan {
     pub notes: Vec<Note>,
 }
 
-/// The file that a plan was made from. Its text stays out: it may hold other tools' secrets.
+/// A file that a plan was made from. Its text stays out: it may hold other tools' secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigSource {

@@ -206,6 +206,27 @@ fn containers_of_a_second_file_see_the_datasets_of_the_first() {
     };
     assert_eq!(labels.filter(outside).count(), 0);
 
+    // What is wrong with the containers of the first file is not told again of the second.
+    let base = load(
+        "base.json",
+        br#"{"lxc_configs": {"101": {"mount_points": [
+               {"host_path": "/elsewhere", "container_path": "/x"}]}}}"#,
+    );
+    let found = |loaded: &Loaded| {
+        codes(loaded)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let undeclared = "phoenix::share::undeclared".to_owned();
+    assert!(found(&base).contains(&undeclared));
+    let second = load_lxc_configs(
+        "lxc.json",
+        br#"{"lxc_configs": {"101": {"mount_points": []}}}"#,
+        base.config().unwrap(),
+    );
+    assert_eq!(found(&second), Vec::<String>::new());
+
     let real = std::fs::read(super::path("tests/data/historic/2025-11-lxc_configs.json")).unwrap();
     let newest = historic("2025-11-newest");
     let both = load_lxc_configs("lxc.json", &real, newest.config().unwrap());

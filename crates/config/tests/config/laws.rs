@@ -26,7 +26,7 @@ fn assert_sound(loaded: &Loaded) {
         }
     }
     assert_eq!(loaded.config().is_some(), loaded.error_count() == 0);
-    let json = phoenix_config::report::to_json(loaded);
+    let json = phoenix_config::report::to_json(std::slice::from_ref(loaded));
     assert_eq!(json["valid"], loaded.is_valid());
 }
 

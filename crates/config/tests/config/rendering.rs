@@ -60,7 +60,7 @@ fn the_end_of_a_file_can_be_shown() {
 #[test]
 fn json_keeps_the_contract() {
     let loaded = load("host.json", TEXT.as_bytes());
-    let json = serde_json::to_string_pretty(&to_json(&loaded)).unwrap();
+    let json = serde_json::to_string_pretty(&to_json(&[loaded])).unwrap();
     insta::assert_snapshot!("contract", json);
 }
 

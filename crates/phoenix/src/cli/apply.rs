@@ -29,7 +29,7 @@ use super::{CommandResult, ask, graph, plan};
 /// When the file is unusable, the host gives no answer, another run is busy, or nobody agreed.
 pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     if let Some(format) = args.graph {
-        return graph::run(terminal, &args.file, format);
+        return graph::run(terminal, &args.file, &args.lxc, format);
     }
     let input = config_file::read(args.file.path())?;
     let wanted = Wanted::from_input(terminal, args, &input)?;
@@ -74,18 +74,18 @@ enum Wanted {
 impl Wanted {
     fn from_input(terminal: &Terminal, args: &ApplyArgs, input: &Input) -> Result<Self, Failure> {
         if !is_plan(&input.bytes) {
-            let file = ValidFile::check(terminal, input)?;
+            let file = ValidFile::check(terminal, input)?.with_lxc_config(terminal, &args.lxc)?;
             file.tell_warnings(terminal);
             return Ok(Self::File(file));
         }
         let scoped = !args.scope.target.is_empty() || !args.scope.exclude.is_empty();
         let granting = !args.consent.allow.is_empty() || args.consent.mode != Mode::Safe;
-        if scoped || granting {
+        if scoped || granting || args.lxc.lxc_config.is_some() {
             return Err(Failure::new(
                 ExitStatus::Usage,
                 format!("{} is a saved plan, which is applied as it is", input.name),
             )
-            .help("give --target, --exclude, --mode and --allow to `phoenix plan --out`"));
+            .help("give --target, --exclude, --mode, --allow and --lxc-config to `phoenix plan --out`"));
         }
         let text = String::from_utf8_lossy(&input.bytes);
         Plan::from_json(&text).map(Self::Saved).map_err(|error| {
@@ -104,10 +104,10 @@ impl Wanted {
                 [change] => Some(change.field.as_str()),
                 _ => None,
             };
-            return Some(file.place(&step.origin, field));
+            return Some(file.place(id, &step.origin, field));
         }
         let refusal = plan.refusals.iter().find(|refusal| &refusal.id == id)?;
-        Some(file.place(&refusal.origin, None))
+        Some(file.place(id, &refusal.origin, None))
     }
 
     fn plan(

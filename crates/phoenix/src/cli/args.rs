@@ -103,6 +103,14 @@ impl FileArgs {
     }
 }
 
+/// Which second file.
+#[derive(Debug, Args)]
+pub(crate) struct LxcConfigArgs {
+    /// A second file, of whose containers (`lxc_configs`) the `mount_points` become bind mounts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lxc_config: Option<Utf8PathBuf>,
+}
+
 /// Which host.
 #[derive(Debug, Args)]
 pub(crate) struct HostArgs {
@@ -152,6 +160,8 @@ pub(crate) struct ValidateArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
     #[command(flatten)]
+    pub(crate) lxc: LxcConfigArgs,
+    #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
 
@@ -159,6 +169,8 @@ pub(crate) struct ValidateArgs {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) lxc: LxcConfigArgs,
     #[command(flatten)]
     pub(crate) host: HostArgs,
     #[command(flatten)]
@@ -179,6 +191,8 @@ pub(crate) struct PlanArgs {
 pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) lxc: LxcConfigArgs,
     #[command(flatten)]
     pub(crate) host: HostArgs,
     #[command(flatten)]
@@ -222,6 +236,8 @@ pub(crate) struct ApplyArgs {
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) file: FileArgs,
+    #[command(flatten)]
+    pub(crate) lxc: LxcConfigArgs,
     #[command(flatten)]
     pub(crate) host: HostArgs,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use phoenix::ExitStatus;
 use phoenix::planner::{self, render};
 
 use super::CommandResult;
-use super::args::{FileArgs, GraphFormat};
+use super::args::{FileArgs, GraphFormat, LxcConfigArgs};
 use super::output::Terminal;
 use super::prepare::ValidFile;
 
@@ -12,8 +12,13 @@ use super::prepare::ValidFile;
 ///
 /// # Errors
 /// When the file is unusable or the graph cannot be written.
-pub(crate) fn run(terminal: &Terminal, file: &FileArgs, format: GraphFormat) -> CommandResult {
-    let file = ValidFile::read(terminal, file.path())?;
+pub(crate) fn run(
+    terminal: &Terminal,
+    file: &FileArgs,
+    lxc: &LxcConfigArgs,
+    format: GraphFormat,
+) -> CommandResult {
+    let file = ValidFile::read(terminal, file, lxc)?;
     let graph = planner::graph(file.config()?);
     let text = match format {
         GraphFormat::Tree => render::graph::tree(&graph),

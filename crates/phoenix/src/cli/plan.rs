@@ -19,7 +19,7 @@ use super::{CommandResult, host};
 /// # Errors
 /// When the file is unusable, the host gives no answer, or the plan cannot be saved.
 pub(crate) fn run(terminal: &Terminal, args: &PlanArgs) -> CommandResult {
-    let file = ValidFile::read(terminal, args.file.path())?;
+    let file = ValidFile::read(terminal, &args.file, &args.lxc)?;
     file.tell_warnings(terminal);
     let host = host::open(&args.host.host)?.host;
     let plan = prepare::plan(&file, &*host, &args.scope, Some(&args.consent))?;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use camino::Utf8Path;
 use phoenix::config::address::Address;
 use phoenix::config::diagnostic::{Part, Place};
+use phoenix::config::load_lxc_configs;
 use phoenix::config::pointer::Pointer;
 use phoenix::executor::ObserveError;
 use phoenix::host::readonly::ReadOnly;
@@ -12,14 +12,20 @@ use phoenix::planner::plan::ConfigSource;
 use phoenix::planner::{Grants, unknown_addresses};
 use phoenix::{Config, ExitStatus, Host, Loaded, Observed, Plan, PlanOptions};
 
-use super::args::{Allowance, ConsentArgs, Mode, ScopeArgs};
+use super::args::{Allowance, ConsentArgs, FileArgs, LxcConfigArgs, Mode, ScopeArgs};
 use super::config_file::{self, Input};
 use super::diagnostics;
 use super::failure::Failure;
 use super::output::Terminal;
 
-/// A valid file.
+/// A valid file, with the second file that adds the mounts of containers, if there is one.
 pub(crate) struct ValidFile {
+    main: Checked,
+    lxc: Option<Checked>,
+}
+
+/// One file that was checked.
+struct Checked {
     loaded: Loaded,
     source: ConfigSource,
 }
@@ -29,8 +35,12 @@ impl ValidFile {
     ///
     /// # Errors
     /// When it cannot be read or is invalid.
-    pub(crate) fn read(terminal: &Terminal, named: Option<&Utf8Path>) -> Result<Self, Failure> {
-        Self::check(terminal, &config_file::read(named)?)
+    pub(crate) fn read(
+        terminal: &Terminal,
+        file: &FileArgs,
+        lxc: &LxcConfigArgs,
+    ) -> Result<Self, Failure> {
+        Self::check(terminal, &config_file::read(file.path())?)?.with_lxc_config(terminal, lxc)
     }
 
     /// Checks a file that was read, and shows what is wrong with it.
@@ -39,43 +49,58 @@ impl ValidFile {
     /// When it is invalid.
     pub(crate) fn check(terminal: &Terminal, input: &Input) -> Result<Self, Failure> {
         let loaded = phoenix::load(&input.name, &input.bytes);
-        if !loaded.is_valid() {
-            terminal.say(&diagnostics::drawn(
-                &loaded,
-                terminal.stderr_color,
-                terminal.width,
-            ));
-            let summary = diagnostics::summary(&loaded);
-            return Err(Failure::new(ExitStatus::ConfigInvalid, summary.trim_end()));
-        }
-        let source = ConfigSource::of(&input.name, &input.bytes);
-        Ok(Self { loaded, source })
+        Ok(Self {
+            main: checked(terminal, input, loaded)?,
+            lxc: None,
+        })
     }
 
-    /// Tells the warnings that the file draws, one line each, with their text in a verbose run.
+    /// Reads the second file, if one is named, on top of the first.
+    ///
+    /// # Errors
+    /// When it cannot be read or is invalid.
+    pub(crate) fn with_lxc_config(
+        mut self,
+        terminal: &Terminal,
+        args: &LxcConfigArgs,
+    ) -> Result<Self, Failure> {
+        if let Some(path) = &args.lxc_config {
+            let input = config_file::read(Some(path))?;
+            let loaded = load_lxc_configs(&input.name, &input.bytes, self.config()?);
+            self.lxc = Some(checked(terminal, &input, loaded)?);
+        }
+        Ok(self)
+    }
+
+    /// Tells the warnings that the files draw, one line each, with their text in a verbose run.
     /// Commands that say what would be done do this; the others are about something else.
     pub(crate) fn tell_warnings(&self, terminal: &Terminal) {
-        terminal.talk(&if terminal.verbose {
-            diagnostics::drawn(&self.loaded, terminal.stderr_color, terminal.width)
-        } else {
-            diagnostics::warnings(&self.loaded, terminal)
-        });
+        for file in std::iter::once(&self.main).chain(&self.lxc) {
+            terminal.talk(&if terminal.verbose {
+                diagnostics::drawn(&file.loaded, terminal.stderr_color, terminal.width)
+            } else {
+                diagnostics::warnings(&file.loaded, terminal)
+            });
+        }
     }
 
-    /// The configuration.
+    /// The configuration, that of both files where there are two.
     ///
     /// # Errors
     /// Never for a file that was checked.
     pub(crate) fn config(&self) -> Result<&Config, Failure> {
         let invalid = || Failure::new(ExitStatus::ConfigInvalid, "the file is invalid");
-        self.loaded.config().ok_or_else(invalid)
+        let last = self.lxc.as_ref().unwrap_or(&self.main);
+        last.loaded.config().ok_or_else(invalid)
     }
 
-    /// `FILE:LINE:COLUMN` of the object at `origin`, or of the property `field` that it declares.
-    pub(crate) fn place(&self, origin: &str, field: Option<&str>) -> String {
+    /// `FILE:LINE:COLUMN` of the object `id` at `origin`, or of the property `field` that it
+    /// declares.
+    pub(crate) fn place(&self, id: &Address, origin: &str, field: Option<&str>) -> String {
+        let source = &self.declaring(id).loaded.source;
         let resolve = |pointer: &Pointer| {
             let (pointer, part) = (pointer.clone(), Part::Value);
-            self.loaded.source.resolve(&Place {
+            source.resolve(&Place {
                 pointer,
                 part,
                 message: String::new(),
@@ -87,12 +112,21 @@ impl ValidFile {
             .map(|property| (resolve(&property), property))
             .filter(|(label, property)| label.pointer == *property)
             .map_or_else(|| resolve(&object), |(label, _)| label);
-        format!(
-            "{}:{}:{}",
-            self.loaded.source.name(),
-            label.line,
-            label.column
-        )
+        format!("{}:{}:{}", source.name(), label.line, label.column)
+    }
+
+    /// The file that declares an object. Only mounts come from the second one, and none of them
+    /// has the address of one that the first declares.
+    fn declaring(&self, id: &Address) -> &Checked {
+        let is_here = |config: &Config| config.mounts.iter().any(|mount| mount.address() == *id);
+        match (&self.lxc, id) {
+            (Some(lxc), Address::Mount { .. })
+                if !self.main.loaded.config().is_some_and(is_here) =>
+            {
+                lxc
+            }
+            _ => &self.main,
+        }
     }
 
     /// What is to be planned: all of the file, or the part that the user names.
@@ -113,12 +147,28 @@ impl ValidFile {
             }
         }
         Ok(PlanOptions {
-            source: self.source.clone(),
+            source: self.main.source.clone(),
+            lxc_source: self.lxc.as_ref().map(|lxc| lxc.source.clone()),
             grants: consent.map(grants).unwrap_or_default(),
             targets: scope.target.clone(),
             excludes: scope.exclude.clone(),
         })
     }
+}
+
+/// A file that was loaded, unless it is invalid; then what is wrong with it is shown.
+fn checked(terminal: &Terminal, input: &Input, loaded: Loaded) -> Result<Checked, Failure> {
+    if !loaded.is_valid() {
+        terminal.say(&diagnostics::drawn(
+            &loaded,
+            terminal.stderr_color,
+            terminal.width,
+        ));
+        let summary = diagnostics::summary(&loaded);
+        return Err(Failure::new(ExitStatus::ConfigInvalid, summary.trim_end()));
+    }
+    let source = ConfigSource::of(&input.name, &input.bytes);
+    Ok(Checked { loaded, source })
 }
 
 /// Reads from a host what the file names. Cannot change it.

@@ -13,7 +13,7 @@ use super::args::{Format, ShowClientsArgs};
 use super::failure::Failure;
 use super::output::Terminal;
 use super::prepare::ValidFile;
-use super::{CommandResult, host};
+use super::{CommandResult, config_file, host};
 
 /// What a client needs to mount one export.
 struct ClientMount {
@@ -27,7 +27,7 @@ struct ClientMount {
 /// # Errors
 /// When the file is unusable, or the host's name is neither given nor to be read.
 pub(crate) fn clients(terminal: &Terminal, args: &ShowClientsArgs) -> CommandResult {
-    let file = ValidFile::read(terminal, args.file.path())?;
+    let file = ValidFile::check(terminal, &config_file::read(args.file.path())?)?;
     let server = match &args.server {
         Some(server) => server.clone(),
         None => hostname(&*host::open(&args.host.host)?.host)?,

@@ -16,7 +16,7 @@ use super::{CommandResult, host};
 /// # Errors
 /// When the file is unusable or the host gives no answer.
 pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
-    let file = ValidFile::read(terminal, args.file.path())?;
+    let file = ValidFile::read(terminal, &args.file, &args.lxc)?;
     let host = host::open(&args.host.host)?.host;
     let plan = prepare::plan(&file, &*host, &args.scope, None)?;
     match args.format.format {

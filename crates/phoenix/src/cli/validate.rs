@@ -1,9 +1,10 @@
 //! `phoenix validate`: everything that is wrong with a file, without any host.
 
-use phoenix::ExitStatus;
-use phoenix::config::report;
+use phoenix::config::{load_lxc_configs, report};
+use phoenix::{ExitStatus, Loaded};
 
 use super::args::{Format, ValidateArgs};
+use super::failure::Failure;
 use super::output::Terminal;
 use super::{CommandResult, config_file, diagnostics};
 
@@ -12,21 +13,43 @@ use super::{CommandResult, config_file, diagnostics};
 /// # Errors
 /// When the file cannot be read or the answer not be written.
 pub(crate) fn run(terminal: &Terminal, args: &ValidateArgs) -> CommandResult {
-    let input = config_file::read(args.file.path())?;
-    let loaded = phoenix::load(&input.name, &input.bytes);
+    let files = load(terminal, args)?;
+    let is_valid = files.iter().all(Loaded::is_valid);
     match args.format.format {
-        Format::Json => terminal.json(&report::to_json(&loaded))?,
+        Format::Json => terminal.json(&report::to_json(&files))?,
         Format::Text => {
-            let mut text = diagnostics::drawn(&loaded, terminal.stdout_color, terminal.width);
-            if !terminal.quiet || !loaded.is_valid() {
-                text.push_str(&diagnostics::summary(&loaded));
+            for loaded in &files {
+                let mut text = diagnostics::drawn(loaded, terminal.stdout_color, terminal.width);
+                if !terminal.quiet || !loaded.is_valid() {
+                    text.push_str(&diagnostics::summary(loaded));
+                }
+                terminal.data(&text)?;
             }
-            terminal.data(&text)?;
         }
     }
-    Ok(if loaded.is_valid() {
+    Ok(if is_valid {
         ExitStatus::Done
     } else {
         ExitStatus::ConfigInvalid
     })
+}
+
+/// The file, and the second one if it is named. What the second means depends on the datasets of
+/// the first, so it is not looked at while the first has errors.
+fn load(terminal: &Terminal, args: &ValidateArgs) -> Result<Vec<Loaded>, Failure> {
+    let input = config_file::read(args.file.path())?;
+    let main = phoenix::load(&input.name, &input.bytes);
+    let Some(path) = &args.lxc.lxc_config else {
+        return Ok(vec![main]);
+    };
+    let input = config_file::read(Some(path))?;
+    let Some(config) = main.config() else {
+        terminal.say(&format!(
+            "{path} was not checked, because it builds on {}, which has errors.\n",
+            main.source.name()
+        ));
+        return Ok(vec![main]);
+    };
+    let lxc = load_lxc_configs(&input.name, &input.bytes, config);
+    Ok(vec![main, lxc])
 }

@@ -12,6 +12,7 @@
 mod apply;
 mod consent;
 mod inputs;
+mod lxc_config;
 mod nvme;
 mod scenario;
 mod seed;
