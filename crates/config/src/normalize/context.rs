@@ -207,7 +207,9 @@ fn summary(code: Code) -> &'static str {
             "this is a mount option of clients, which the NFS server does not know; it is only \
              shown to people"
         }
-        Code::HistoricSharedVolumes => "`shared_volumes` is the old form of `bind_mounts`",
+        Code::HistoricSharedVolumes => {
+            "`shared_volumes` is the old form of `bind_mounts`: phoenix mounts them, which the last scripts no longer did"
+        }
         Code::HistoricSharedVolumeSkipped => {
             "this entry of `shared_volumes` has no `host_path`, so it is no bind mount and skipped"
         }

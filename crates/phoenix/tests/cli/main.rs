@@ -11,6 +11,7 @@
 
 mod apply;
 mod consent;
+mod historic;
 mod inputs;
 mod lxc_config;
 mod nvme;

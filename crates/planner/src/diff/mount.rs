@@ -202,7 +202,7 @@ fn note_missing_container(facts: &Facts<'_>, mount: &BindMount, notes: &mut Note
         Severity::Warning,
         Code::MountContainerMissing,
         format!("container {id} is not on this node: the mount waits for it"),
-        "make the container and run phoenix again",
+        "make the container, or take the mount out of the file",
     );
 }
 
@@ -227,7 +227,7 @@ fn check_source(facts: &Facts<'_>, mount: &BindMount, notes: &mut Notes) -> Resu
                 Severity::Warning,
                 Code::MountSourceMissing,
                 format!("the directory {path} does not exist: the mount waits for it"),
-                "make the directory and run phoenix again",
+                "make the directory, or take the mount out of the file",
             );
             Err(Stop::Waiting)
         }
