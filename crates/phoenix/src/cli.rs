@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod graph;
 mod host;
+mod interrupt;
 mod man;
 mod nvme;
 mod output;

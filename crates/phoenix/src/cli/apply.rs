@@ -10,14 +10,18 @@ use phoenix::executor::event::Tee;
 use phoenix::executor::journal::{Journal, JournalHeader};
 use phoenix::executor::report;
 use phoenix::host::store::{LockError, RunLock};
-use phoenix::{ApplyError, ApplyOptions, ExitStatus, Freshness, Host, Observer, Plan, Report};
+use phoenix::{
+    ApplyError, ApplyOptions, ExitStatus, Freshness, Host, Observed, Observer, Plan, Report,
+};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::args::{ApplyArgs, Format, Mode};
+use super::ask::Person;
 use super::config_file::{self, Input};
 use super::failure::Failure;
 use super::host::{self, OpenHost};
+use super::interrupt::Interrupt;
 use super::output::Terminal;
 use super::prepare::{self, ValidFile};
 use super::progress::{JsonLines, Narrator, Speaker};
@@ -35,10 +39,13 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     let wanted = Wanted::from_input(terminal, args, &input)?;
     let open = host::open(&args.host.host)?;
     if args.dry_run {
-        return dry_run(terminal, args, &wanted.plan(terminal, args, &*open.host)?);
+        return dry_run(terminal, args, &wanted.plan(args, &*open.host)?.plan);
     }
     let _lock = lock(&open, args.lock_timeout)?;
-    let plan = wanted.plan(terminal, args, &*open.host)?;
+    let planned = wanted.plan(args, &*open.host)?;
+    let interrupt = Interrupt::catch()?;
+    let person = Person::at_the_terminal(&interrupt);
+    let plan = wanted.plan_with_consent(args, planned, person.as_ref())?;
     let text = args.format.format == Format::Text;
     if text && !(terminal.quiet && args.yes) {
         terminal.data(&plan::text(terminal, &plan))?;
@@ -46,11 +53,11 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     if text && plan.steps.is_empty() {
         return Ok(undone(&plan));
     }
-    if !plan.steps.is_empty() && !agreed(terminal, args, &wanted)? {
+    if !plan.steps.is_empty() && !agreed(args, &wanted, person.as_ref())? {
         terminal.say("Nothing was changed.\n");
         return Ok(ExitStatus::Failed);
     }
-    let report = apply(terminal, args, &open, &wanted, &plan)?;
+    let report = apply(terminal, args, &open, &wanted, &plan, &interrupt)?;
     let silent = terminal.quiet && report.is_success() && report.problems.is_empty();
     if text && !silent {
         terminal.data(&report::text(&report, &|id| wanted.place(&plan, id)))?;
@@ -110,20 +117,66 @@ impl Wanted {
         Some(file.place(id, &refusal.origin, None))
     }
 
-    fn plan(
+    fn plan(&self, args: &ApplyArgs, host: &dyn Host) -> Result<Planned, Failure> {
+        let file = match self {
+            Self::Saved(plan) => return Ok(Planned::from_saved(plan)),
+            Self::File(file) => file,
+        };
+        let config = file.config()?;
+        let options = file.options(&args.scope, Some(&args.consent))?;
+        let observed = prepare::observe(config, host)?;
+        Ok(Planned {
+            plan: phoenix::plan(config, &observed, &options),
+            observed: Some(observed),
+        })
+    }
+
+    /// The plan as it is, or with the disks erased that the user agrees to lose one by one.
+    fn plan_with_consent(
         &self,
-        terminal: &Terminal,
         args: &ApplyArgs,
-        host: &dyn Host,
+        planned: Planned,
+        person: Option<&Person<'_>>,
     ) -> Result<Plan, Failure> {
-        match self {
-            Self::Saved(plan) => Ok(plan.clone()),
-            Self::File(file) if args.consent.mode == Mode::Interactive && !args.dry_run => {
-                plan_with_questions(terminal, args, file, host)
-            }
-            Self::File(file) => prepare::plan(file, host, &args.scope, Some(&args.consent)),
+        let Planned { plan, observed } = planned;
+        let (Self::File(file), Some(observed), Mode::Interactive) =
+            (self, observed, args.consent.mode)
+        else {
+            return Ok(plan);
+        };
+        let config = file.config()?;
+        let disks = ask::disks_in_question(config, &observed, &plan);
+        if disks.is_empty() {
+            return Ok(plan);
+        }
+        let granted = person.ok_or_else(nobody_to_ask)?.which_to_erase(&disks)?;
+        let mut options = file.options(&args.scope, Some(&args.consent))?;
+        options.grants.wipe.extend(granted);
+        Ok(phoenix::plan(config, &observed, &options))
+    }
+}
+
+/// A plan with what it was made from; a saved plan has left that behind.
+struct Planned {
+    plan: Plan,
+    observed: Option<Observed>,
+}
+
+impl Planned {
+    fn from_saved(plan: &Plan) -> Self {
+        Self {
+            plan: plan.clone(),
+            observed: None,
         }
     }
+}
+
+fn nobody_to_ask() -> Failure {
+    Failure::new(
+        ExitStatus::Usage,
+        "nobody is there to be asked about disks that carry data: phoenix has no terminal",
+    )
+    .help("run it in a terminal, or name each disk that may be erased with --allow wipe:DISK")
 }
 
 /// Whether the text is a saved plan rather than a configuration, by the keys that only a plan has.
@@ -146,40 +199,21 @@ fn dry_run(terminal: &Terminal, args: &ApplyArgs, plan: &Plan) -> CommandResult 
     Ok(ExitStatus::Done)
 }
 
-/// Plans, asks about disks that carry data, and plans again with the answers.
-fn plan_with_questions(
-    terminal: &Terminal,
-    args: &ApplyArgs,
-    file: &ValidFile,
-    host: &dyn Host,
-) -> Result<Plan, Failure> {
-    let config = file.config()?;
-    let observed = prepare::observe(config, host)?;
-    let mut options = file.options(&args.scope, Some(&args.consent))?;
-    let plan = phoenix::plan(config, &observed, &options);
-    let granted = ask::which_disks_to_erase(terminal, config, &observed, &plan)?;
-    if granted.is_empty() {
-        return Ok(plan);
-    }
-    options.grants.wipe.extend(granted);
-    Ok(phoenix::plan(config, &observed, &options))
-}
-
 /// Whether the plan may be applied. A saved plan was agreed to when it was saved.
-fn agreed(terminal: &Terminal, args: &ApplyArgs, wanted: &Wanted) -> Result<bool, Failure> {
+fn agreed(args: &ApplyArgs, wanted: &Wanted, person: Option<&Person<'_>>) -> Result<bool, Failure> {
     if args.yes || matches!(wanted, Wanted::Saved(_)) {
         return Ok(true);
     }
-    if args.consent.mode == Mode::Interactive || ask::somebody_is_there() {
-        return ask::whether_to_apply(terminal);
-    }
-    Err(Failure::new(
-        ExitStatus::Usage,
-        "nobody is there to agree to the changes: standard input is no terminal",
-    )
-    .help(
-        "agree beforehand with --yes, or save a plan with `phoenix plan --out PLAN` and apply that",
-    ))
+    let nobody = || {
+        Failure::new(
+            ExitStatus::Usage,
+            "nobody is there to agree to the changes: phoenix has no terminal",
+        )
+        .help(
+            "agree beforehand with --yes, or save a plan with `phoenix plan --out PLAN` and apply that",
+        )
+    };
+    person.ok_or_else(nobody)?.whether_to_apply()
 }
 
 fn lock(open: &OpenHost, wait: Duration) -> Result<Option<RunLock>, Failure> {
@@ -205,8 +239,10 @@ fn apply(
     open: &OpenHost,
     wanted: &Wanted,
     plan: &Plan,
+    interrupt: &Interrupt,
 ) -> Result<Report, Failure> {
     let options = ApplyOptions {
+        cancel: interrupt.cancel.clone(),
         jobs: args.jobs,
         fail_fast: args.fail_fast,
         freshness: match wanted {
@@ -223,12 +259,7 @@ fn apply(
             (Box::new(narrator), speaker)
         }
     };
-    let cancel = options.cancel.clone();
-    // Only one handler can be set in a process, and this is the only place that sets one.
-    let _ = ctrlc::set_handler(move || {
-        cancel.cancel();
-        speaker.say("Stopping: running steps end, nothing new starts.");
-    });
+    interrupt.answer_through(speaker);
     let result = match journal(args, open, plan)? {
         Some(journal) => phoenix::apply(
             plan,

@@ -1,67 +1,157 @@
 //! Questions to the user: whether to apply, and whether a disk that carries data may be erased.
 //!
-//! Answers come from standard input, one line each, typed or piped. Silence is always a no.
+//! Answers come from the terminal and from nowhere else: standard input may be the configuration,
+//! or the lines of a loop that phoenix runs in. Silence is always a no.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 
 use phoenix::config::address::Address;
 use phoenix::planner::observed::{ObservedDisk, Obstacle};
 use phoenix::zfs::size;
 use phoenix::{Config, ExitStatus, Observed, Plan};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::failure::Failure;
-use super::output::Terminal;
+use super::interrupt::Interrupt;
 
-/// Whether somebody could answer a question.
-pub(crate) fn somebody_is_there() -> bool {
-    io::stdin().is_terminal()
+/// Bytes of an answer that are looked at; more than any answer needs.
+const LONGEST_ANSWER: usize = 256;
+
+/// Somebody who can answer.
+#[derive(Debug)]
+pub(crate) struct Person<'a> {
+    terminal: File,
+    interrupt: &'a Interrupt,
 }
 
-/// Asks whether the plan that was just shown is to be applied.
-///
-/// # Errors
-/// When standard input cannot be read.
-pub(crate) fn whether_to_apply(terminal: &Terminal) -> Result<bool, Failure> {
-    let answer = ask(terminal, "Apply these changes? Only \"yes\" does: ")?;
-    Ok(answer == "yes")
-}
-
-/// Asks about every disk that is refused only for what is on it, and returns the paths of those
-/// that may be erased. A disk in use is not asked about: nothing grants it.
-///
-/// # Errors
-/// When standard input cannot be read.
-pub(crate) fn which_disks_to_erase(
-    terminal: &Terminal,
-    config: &Config,
-    observed: &Observed,
-    plan: &Plan,
-) -> Result<BTreeSet<String>, Failure> {
-    let mut granted = BTreeSet::new();
-    for (pool, path, disk) in disks_in_question(config, observed, plan) {
-        let word = disk.serial.as_deref().unwrap_or("erase");
-        let question = format!(
-            "\nPool {pool} wants {path}\n  {}\n  on it: {}\n\
-             Everything on it would be lost. Type {word} to erase it, or press Enter to leave it: ",
-            identity(disk),
-            contents(disk),
-        );
-        if ask(terminal, &question)? == word {
-            granted.insert(path.to_owned());
-        } else {
-            terminal.say("Left alone.\n");
+impl<'a> Person<'a> {
+    /// The person at the terminal of this process. Nobody is there when neither standard input nor
+    /// standard error is a terminal, as under cron: a question that nobody sees is never asked.
+    pub(crate) fn at_the_terminal(interrupt: &'a Interrupt) -> Option<Self> {
+        let stdin = io::stdin();
+        if !stdin.is_terminal() && !io::stderr().is_terminal() {
+            return None;
         }
+        let own = File::options().read(true).write(true).open("/dev/tty").ok();
+        let inherited = || {
+            let fd = stdin.as_fd().try_clone_to_owned().ok();
+            fd.filter(|_| stdin.is_terminal()).map(File::from)
+        };
+        let terminal = own.or_else(inherited)?;
+        Some(Self {
+            terminal,
+            interrupt,
+        })
     }
-    Ok(granted)
+
+    /// Asks whether the plan that was just shown is to be applied.
+    ///
+    /// # Errors
+    /// When the terminal is gone, or the user stops phoenix.
+    pub(crate) fn whether_to_apply(&self) -> Result<bool, Failure> {
+        self.agrees("Apply these changes? Only \"yes\" does: ")
+    }
+
+    /// Asks about each disk and returns the paths of those that may be erased.
+    ///
+    /// # Errors
+    /// When the terminal is gone, or the user stops phoenix.
+    pub(crate) fn which_to_erase(
+        &self,
+        disks: &[DiskInQuestion<'_>],
+    ) -> Result<BTreeSet<String>, Failure> {
+        let mut granted = BTreeSet::new();
+        for disk in disks {
+            let question = format!(
+                "\nPool {} wants {}\n  {}\n  on it: {}\n\
+                 Everything on it would be lost. Erase it? Only \"yes\" does: ",
+                disk.pool,
+                disk.path,
+                identity(disk.seen),
+                contents(disk.seen),
+            );
+            if self.agrees(&question)? {
+                granted.insert(disk.path.to_owned());
+            } else {
+                self.say("Left alone.\n")?;
+            }
+        }
+        Ok(granted)
+    }
+
+    fn agrees(&self, question: &str) -> Result<bool, Failure> {
+        self.say(question)?;
+        let answer = self.answer()?;
+        Ok(answer.trim_ascii() == b"yes")
+    }
+
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        (&self.terminal).write_all(text.as_bytes()).map_err(gone)
+    }
+
+    /// One line; nothing at the end of the input.
+    fn answer(&self) -> Result<Vec<u8>, Failure> {
+        let mut answer = Vec::new();
+        let mut buffer = [0; LONGEST_ANSWER];
+        while !answer.contains(&b'\n') && answer.len() < LONGEST_ANSWER {
+            self.wait()?;
+            let read = (&self.terminal).read(&mut buffer).map_err(gone)?;
+            if read == 0 {
+                self.say("\n")?;
+                // Half a line is no answer.
+                return Ok(Vec::new());
+            }
+            answer.extend(buffer.iter().take(read));
+        }
+        Ok(answer)
+    }
+
+    /// Waits until there is something to read. Ctrl-C ends the wait.
+    fn wait(&self) -> Result<(), Failure> {
+        let mut watched = [
+            PollFd::new(self.interrupt, PollFlags::IN),
+            PollFd::new(&self.terminal, PollFlags::IN),
+        ];
+        // A signal interrupts the wait before its handler has run; the pipe then tells.
+        rustix::io::retry_on_intr(|| poll(&mut watched, None))
+            .map_err(|error| gone(error.into()))?;
+        let [signals, _] = &watched;
+        if signals.revents().is_empty() {
+            return Ok(());
+        }
+        self.say("\n")?;
+        Err(Failure::new(
+            ExitStatus::Interrupted,
+            "stopped at a question: nothing was changed",
+        ))
+    }
+}
+
+fn gone(error: io::Error) -> Failure {
+    Failure::new(
+        ExitStatus::Failed,
+        format!("cannot ask at the terminal: {error}"),
+    )
+}
+
+/// A disk that is refused only for what is on it. A disk in use is not asked about: nothing grants
+/// it.
+#[derive(Debug)]
+pub(crate) struct DiskInQuestion<'a> {
+    pool: &'a str,
+    path: &'a str,
+    seen: &'a ObservedDisk,
 }
 
 /// The disks of refused pools that carry something and that nothing uses, in file order.
-fn disks_in_question<'a>(
+pub(crate) fn disks_in_question<'a>(
     config: &'a Config,
     observed: &'a Observed,
     plan: &Plan,
-) -> Vec<(&'a str, &'a str, &'a ObservedDisk)> {
+) -> Vec<DiskInQuestion<'a>> {
     let refused: BTreeSet<&Address> = plan.refusals.iter().map(|refusal| &refusal.id).collect();
     let mut found = Vec::new();
     for pool in &config.pools {
@@ -73,7 +163,11 @@ fn disks_in_question<'a>(
             if let Some(seen) = observed.disks.get(&disk.path)
                 && carries_only_data(seen)
             {
-                found.push((pool.name.as_str(), disk.path.as_str(), seen));
+                found.push(DiskInQuestion {
+                    pool: &pool.name,
+                    path: &disk.path,
+                    seen,
+                });
             }
         }
     }
@@ -104,20 +198,4 @@ fn contents(disk: &ObservedDisk) -> String {
         Obstacle::InUse { .. } | Obstacle::NotADisk { .. } => None,
     });
     signatures.collect::<Vec<_>>().join(", ")
-}
-
-/// One line of standard input, trimmed; empty at its end.
-fn ask(terminal: &Terminal, question: &str) -> Result<String, Failure> {
-    terminal.say(question);
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|error| {
-        Failure::new(
-            ExitStatus::Failed,
-            format!("cannot read the answer: {error}"),
-        )
-    })?;
-    if !answer.ends_with('\n') {
-        terminal.say("\n");
-    }
-    Ok(answer.trim().to_owned())
 }

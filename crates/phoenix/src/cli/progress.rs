@@ -143,7 +143,7 @@ impl Observer for Narrator<'_> {
 }
 
 /// See [`Narrator::speaker`]. Without bars it speaks to standard error directly.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Speaker(Option<MultiProgress>);
 
 impl Speaker {

@@ -1,5 +1,6 @@
 //! Disks that carry data: refused, asked about, or granted by name; never erased otherwise.
 
+use crate::person::{CTRL_C, CTRL_D, Person};
 use crate::scenario::{EXAMPLE, Scenario};
 
 const DISK: &str = "nvme-Samsung_SSD_990_PRO_4TB_SIM4TC0003";
@@ -63,31 +64,113 @@ fn force_destructive_grants_the_disks_of_the_file() {
     assert!(!is_intact(&scenario));
 }
 
+/// What phoenix asks about the disk.
+const QUESTION: &str = "Erase it? Only \"yes\" does: ";
+/// What it asks about the plan.
+const APPLY: &str = "Apply these changes? Only \"yes\" does: ";
+
 #[test]
-fn the_question_names_the_disk_and_only_its_serial_is_a_yes() {
-    for (answers, code, intact) in [
-        ("SIM4TC0003\nyes\n", 0, false),
-        ("\nyes\n", 6, true),
-        ("yes\nyes\n", 6, true),
-        ("SIM4TC0003\nno\n", 1, true),
-        ("SIM4TC0003\n", 1, true),
-        ("", 1, true),
+fn a_person_is_asked_about_each_disk_and_only_yes_is_a_yes() {
+    for (to_the_disk, to_the_plan, code, intact) in [
+        ("yes\n", Some("yes\n"), 0, false),
+        ("\n", Some("yes\n"), 6, true),
+        ("no\n", Some("yes\n"), 6, true),
+        ("y\n", Some("yes\n"), 6, true),
+        ("yes\n", Some("no\n"), 1, true),
+        ("yes\n", Some("\n"), 1, true),
+        ("yes\n", Some(CTRL_D), 1, true),
+        (CTRL_D, Some(CTRL_D), 1, true),
     ] {
         let scenario = scenario();
-        let args = "apply --host sim:host.json --mode interactive";
-        let run = scenario.run_with_input(args, answers).expect_code(code);
-        for part in [DISK, "serial SIM4TC0003", "4.00 TB (3.64 TiB)", "ext4"] {
-            assert!(run.stderr.contains(part), "{part}: {run:#?}");
+        let mut person = Person::starts(&scenario, "apply --host sim:host.json --mode interactive");
+        person.sees(QUESTION);
+        person.types(to_the_disk);
+        if let Some(answer) = to_the_plan {
+            person.sees(APPLY);
+            person.types(answer);
         }
-        assert_eq!(is_intact(&scenario), intact, "{answers:?}: {run:#?}");
+        let (ended, screen) = person.waits();
+        let said = format!("{to_the_disk:?} {to_the_plan:?}: {screen}");
+        assert_eq!(ended, Some(code), "{said}");
+        for part in [
+            DISK,
+            "Samsung SSD 990 PRO 4TB",
+            "serial SIM4TC0003",
+            "4.00 TB (3.64 TiB)",
+            "on it: ext4",
+        ] {
+            assert!(screen.contains(part), "{part}: {said}");
+        }
+        assert_eq!(is_intact(&scenario), intact, "{said}");
+    }
+}
+
+#[test]
+fn each_disk_has_its_own_answer() {
+    let scenario = scenario();
+    let other = "nvme-Samsung_SSD_990_PRO_2TB_SIM2TA0001";
+    scenario
+        .host("host.json")
+        .add_signature(other, "LVM2_member")
+        .unwrap();
+    let args = "apply --yes --host sim:host.json --mode interactive";
+    let mut person = Person::starts(&scenario, args);
+    for (disk, answer) in [(other, "no\n"), (DISK, "yes\n")] {
+        person.sees(disk);
+        person.sees(QUESTION);
+        person.types(answer);
+    }
+    let (code, screen) = person.waits();
+    assert_eq!(code, Some(6), "{screen}");
+    assert!(!is_intact(&scenario), "{screen}");
+    let state = scenario.host("host.json").state();
+    assert!(!state.disks["nvme0n1"].signatures.is_empty(), "{screen}");
+    assert_eq!(Vec::from_iter(state.pools.keys()), ["fastData"]);
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_phoenix_with_nothing_done() {
+    for questions in [0, 1] {
+        let scenario = scenario();
+        let before = scenario.read("host.json");
+        let mut person = Person::starts(&scenario, "apply --host sim:host.json --mode interactive");
+        for _ in 0..questions {
+            person.sees(QUESTION);
+            person.types("yes\n");
+        }
+        person.sees("Only \"yes\" does: ");
+        person.types(CTRL_C);
+        let (code, screen) = person.waits();
+        assert_eq!(code, Some(130), "{screen}");
+        assert!(screen.contains("nothing was changed"), "{screen}");
+        assert_eq!(scenario.read("host.json"), before);
+        scenario
+            .run("apply --yes --host sim:host.json --lock-timeout 0s")
+            .expect_code(6);
+    }
+}
+
+#[test]
+fn nobody_at_a_terminal_is_told_so_instead_of_being_asked() {
+    let scenario = scenario();
+    let before = scenario.read("host.json");
+    for (args, input) in [
+        ("--mode interactive --yes", ""),
+        ("--mode interactive --yes", "yes\nyes\n"),
+        ("--mode interactive", "yes\nyes\n"),
+        ("", "yes\n"),
+    ] {
+        let args = format!("apply --host sim:host.json {args}");
+        let run = scenario.run_with_input(&args, input).expect_code(64);
+        assert!(run.stderr.contains("phoenix has no terminal"), "{run:#?}");
+        assert!(run.stderr.contains("help: "), "{run:#?}");
+        assert_eq!(scenario.read("host.json"), before);
     }
 }
 
 #[test]
 fn nobody_is_asked_about_a_disk_in_use() {
-    let example = EXAMPLE.replace(&format!("/dev/disk/by-id/{DISK}"), "/dev/disk/by-id/SYSTEM");
-    let scenario = scenario();
-    let disks = scenario
+    let disks = scenario()
         .run("disks --host sim:host.json --format json")
         .expect_code(0)
         .json();
@@ -97,13 +180,15 @@ fn nobody_is_asked_about_a_disk_in_use() {
         .find(|disk| disk["uses"] != serde_json::json!([]))
         .unwrap();
     let path = used["path"].as_str().unwrap();
+    let scenario = scenario();
     scenario.write(
         "phoenix_hypervisor_config.json",
-        example.replace("/dev/disk/by-id/SYSTEM", path),
+        EXAMPLE.replace(&format!("/dev/disk/by-id/{DISK}"), path),
     );
-    let args = "apply --host sim:host.json --mode interactive";
-    let run = scenario.run_with_input(args, "yes\n").expect_code(6);
-    assert!(!run.stderr.contains("to erase it"), "{run:#?}");
+    let args = "apply --yes --host sim:host.json --mode interactive";
+    let (code, screen) = Person::starts(&scenario, args).waits();
+    assert_eq!(code, Some(6), "{screen}");
+    assert!(!screen.contains("Erase it?"), "{screen}");
     for mode in ["safe", "force-destructive"] {
         let args = format!("apply --yes --host sim:host.json --mode {mode} --allow wipe:{path}");
         scenario.run(&args).expect_code(6);

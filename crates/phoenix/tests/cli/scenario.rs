@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) const EXAMPLE: &str = include_str!("../../../../schema/examples/quickos-fastdata.json");
 
 /// The binary under test.
-const BINARY: &str = env!("CARGO_BIN_EXE_phoenix");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_phoenix");
 
 /// One user's working directory.
 pub(crate) struct Scenario {
@@ -107,7 +107,8 @@ impl Scenario {
             .env("PATH", "/nonexistent")
     }
 
-    fn finish(&self, command: Command) -> Run {
+    /// Runs a command to its end.
+    pub(crate) fn finish(&self, command: Command) -> Run {
         let output = command.output().unwrap();
         Run::new(&output, self.directory.path())
     }
