@@ -84,3 +84,8 @@ pub use phoenix_planner::{PlanOptions, plan};
 pub fn observe(config: &Config, host: &dyn Host) -> Result<Observed, ObserveError> {
     phoenix_executor::observe(host, &phoenix_planner::wanted(config))
 }
+
+/// The Rust code of the guide, so that it keeps compiling and working.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/orchestrator.md")]
+struct OrchestratorGuide;

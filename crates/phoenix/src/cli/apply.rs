@@ -35,6 +35,9 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     if let Some(format) = args.graph {
         return graph::run(terminal, &args.file, &args.lxc, format);
     }
+    if !args.dry_run {
+        host::require_root(&args.host.host)?;
+    }
     let input = config_file::read(args.file.path())?;
     let wanted = Wanted::from_input(terminal, args, &input)?;
     let open = host::open(&args.host.host)?;

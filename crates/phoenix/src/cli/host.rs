@@ -45,6 +45,21 @@ pub(crate) fn open(choice: &HostChoice) -> Result<OpenHost, Failure> {
     })
 }
 
+/// Says early, and in words, what a hundred tools would say each in its own way.
+///
+/// # Errors
+/// When this machine is to be changed by somebody else than root.
+pub(crate) fn require_root(choice: &HostChoice) -> Result<(), Failure> {
+    if *choice != HostChoice::Local || rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ExitStatus::Failed,
+        "phoenix apply must run as root: it makes pools and writes files of this host",
+    )
+    .help("run it with sudo, or see what it would do with `phoenix plan`"))
+}
+
 fn beside(state: &Utf8Path, suffix: &str) -> Utf8PathBuf {
     format!("{state}.{suffix}").into()
 }

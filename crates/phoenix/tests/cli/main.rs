@@ -15,6 +15,7 @@ mod historic;
 mod inputs;
 mod lxc_config;
 mod nvme;
+mod orchestrator;
 mod person;
 mod scenario;
 mod seed;
