@@ -20,3 +20,4 @@ mod person;
 mod scenario;
 mod seed;
 mod surface;
+mod traps;
