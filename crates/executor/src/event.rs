@@ -123,6 +123,20 @@ pub struct Summary {
     pub not_started: usize,
 }
 
+impl Summary {
+    /// Counts one object.
+    pub(crate) fn count(&mut self, outcome: Outcome) {
+        let count = match outcome {
+            Outcome::Changed => &mut self.changed,
+            Outcome::Unchanged => &mut self.unchanged,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Blocked => &mut self.blocked,
+            Outcome::NotStarted => &mut self.not_started,
+        };
+        *count += 1;
+    }
+}
+
 /// Receives events in order, on the thread that called `apply`.
 ///
 /// An observer that panics is not called again; the apply goes on without it and says so in its

@@ -2,7 +2,11 @@
 //!
 //! One JSON object a line: first the header, then every event as it happens, each line on the disk
 //! before the next one is written. So after a power cut the journal says what was done, and only
-//! its last line may be torn. Nothing here decides where journals are kept.
+//! its last line may be torn. A directory keeps the journals of the newest [`KEPT`] runs. Nothing
+//! here decides where that directory is.
+
+mod read;
+mod run;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -10,6 +14,13 @@ use phoenix_host::store::AppendFile;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Observer};
+
+pub use read::{ReadJournalError, Recording, Unreadable, list, parse, read};
+pub use run::{Ending, Run, RunCommand, RunStep};
+
+/// How many runs a directory keeps. A run that changes something writes some kilobytes, one that
+/// has nothing to do writes none.
+pub const KEPT: usize = 100;
 
 /// The version of the journal format.
 pub const FORMAT: u32 = 1;
@@ -55,13 +66,16 @@ pub struct Journal {
     path: Utf8PathBuf,
     file: AppendFile,
     error: Option<std::io::Error>,
+    /// Why old journals could not be removed.
+    untidy: Option<String>,
 }
 
 impl Journal {
-    /// Begins a new file in `directory`, called `<UTC time>-<start of the plan's id>.jsonl`.
+    /// Begins a new file in `directory`, called `<UTC time>-<start of the plan's id>.jsonl`, and
+    /// removes the oldest ones there until [`KEPT`] are left.
     ///
     /// # Errors
-    /// When the file cannot be made or its first line not be written.
+    /// When the file cannot be made or its first line not be written. No file is left behind then.
     pub fn create(directory: &Utf8Path, header: &JournalHeader) -> Result<Self, JournalError> {
         let now = Timestamp::now();
         let id: String = header.plan.chars().take(12).collect();
@@ -77,11 +91,19 @@ impl Journal {
             header: header.clone(),
             time: format!("{now:.3}"),
         };
-        append(&mut file, &first).map_err(failed)?;
+        if let Err(error) = append(&mut file, &first) {
+            // The full disk is what to tell; an empty file that stays is no harm.
+            let _ = std::fs::remove_file(&path);
+            return Err(failed(error));
+        }
+        let untidy = remove_oldest(directory).err().map(|error| {
+            format!("journals of old runs could not be removed from {directory}: {error}")
+        });
         Ok(Self {
             path,
             file,
             error: None,
+            untidy,
         })
     }
 
@@ -99,98 +121,27 @@ impl Observer for Journal {
     }
 
     fn problem(&self) -> Option<String> {
-        let error = self.error.as_ref()?;
-        Some(format!("the journal {} is incomplete: {error}", self.path))
+        let incomplete = self
+            .error
+            .as_ref()
+            .map(|error| format!("the journal {} is incomplete: {error}", self.path));
+        incomplete.or_else(|| self.untidy.clone())
     }
+}
+
+/// Removes the oldest journals of a directory until [`KEPT`] are left. Touches nothing whose name
+/// phoenix would not have given.
+fn remove_oldest(directory: &Utf8Path) -> std::io::Result<()> {
+    let journals = list(directory)?;
+    let surplus = journals.len().saturating_sub(KEPT);
+    journals
+        .iter()
+        .take(surplus)
+        .try_for_each(std::fs::remove_file)
 }
 
 fn append(file: &mut AppendFile, line: &impl Serialize) -> std::io::Result<()> {
     file.append_line(&serde_json::to_string(line)?)
-}
-
-/// A journal read back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recording {
-    /// The first line.
-    pub header: JournalHeader,
-    /// When it was begun, RFC 3339 in UTC.
-    pub time: String,
-    /// The events, in order.
-    pub events: Vec<Event>,
-    /// Whether the last line was torn by an interruption; it is left out then.
-    pub torn: bool,
-}
-
-/// A journal that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadJournalError {
-    /// Not even the first line is whole.
-    #[error("the journal is empty or torn in its first line")]
-    Empty,
-    /// A line in the middle is no event.
-    #[error("line {line} of the journal is not understood")]
-    Line {
-        /// Counted from 1.
-        line: usize,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Another version of phoenix wrote it.
-    #[error("the journal has format {0}, this phoenix reads format {FORMAT}")]
-    Format(u32),
-}
-
-/// Reads the text of a journal. A torn last line, which a power cut leaves, is tolerated.
-///
-/// # Errors
-/// When the first line or a line in the middle is not understood.
-pub fn parse(text: &str) -> Result<Recording, ReadJournalError> {
-    let (whole, rest) = match text.rfind('\n') {
-        Some(end) => text.split_at(end + 1),
-        None => ("", text),
-    };
-    let mut lines = whole.lines().enumerate();
-    let at = |index: usize| {
-        move |source| ReadJournalError::Line {
-            line: index + 1,
-            source,
-        }
-    };
-    let (index, first) = lines.next().ok_or(ReadJournalError::Empty)?;
-    let first: FirstLine = serde_json::from_str(first).map_err(at(index))?;
-    if first.journal != FORMAT {
-        return Err(ReadJournalError::Format(first.journal));
-    }
-    let events = lines
-        .map(|(index, line)| serde_json::from_str(line).map_err(at(index)))
-        .collect::<Result<_, _>>()?;
-    Ok(Recording {
-        header: first.header,
-        time: first.time,
-        events,
-        torn: !rest.is_empty(),
-    })
-}
-
-/// The journals in `directory`, oldest first. A directory that does not exist has none.
-///
-/// # Errors
-/// When the directory cannot be read.
-pub fn list(directory: &Utf8Path) -> std::io::Result<Vec<Utf8PathBuf>> {
-    let entries = match directory.read_dir_utf8() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut journals = Vec::new();
-    for entry in entries {
-        let path = entry?.into_path();
-        if path.extension() == Some("jsonl") {
-            journals.push(path);
-        }
-    }
-    journals.sort_unstable();
-    Ok(journals)
 }
 
 #[cfg(test)]
@@ -262,17 +213,52 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_in_the_middle_and_another_format_are_refused() {
-        let first = r#"{"journal":1,"phoenix":"","argv":[],"plan":"","node":"","time":""}"#;
-        let error = parse(&format!("{first}\nnonsense\n{{}}\n")).unwrap_err();
+    fn a_full_disk_ends_the_journal_and_is_told() {
+        let mut journal = Journal {
+            path: "/var/lib/phoenix/runs/x.jsonl".into(),
+            file: AppendFile::create(Utf8Path::new("/dev/full")).unwrap(),
+            error: None,
+            untidy: None,
+        };
+        for event in events() {
+            journal.event(&event);
+        }
+        let problem = journal.problem().unwrap();
         assert!(
-            matches!(error, ReadJournalError::Line { line: 2, .. }),
-            "{error}"
+            problem
+                .starts_with("the journal /var/lib/phoenix/runs/x.jsonl is incomplete: No space"),
+            "{problem}"
         );
-        let newer = first.replace(":1,", ":2,");
-        assert!(matches!(
-            parse(&format!("{newer}\n")),
-            Err(ReadJournalError::Format(2))
-        ));
+    }
+
+    #[test]
+    fn the_newest_runs_are_kept_and_nothing_else_is_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let runs = Utf8Path::from_path(directory.path()).unwrap();
+        let old =
+            |number: usize| runs.join(format!("20250101T000000.{number:03}Z-0123456789ab.jsonl"));
+        for number in 0..KEPT + 2 {
+            std::fs::write(old(number), "").unwrap();
+        }
+        // None of these is a name that phoenix gives, or no file.
+        let foreign = [
+            "0.jsonl",
+            "history.jsonl",
+            "20250101T000000.000Z-0123456789ab.json",
+        ];
+        for name in foreign {
+            std::fs::write(runs.join(name), "precious").unwrap();
+        }
+        let subdirectory = runs.join("20240101T000000.000Z-0123456789ab.jsonl");
+        std::fs::create_dir(&subdirectory).unwrap();
+
+        let journal = Journal::create(runs, &header()).unwrap();
+        let left = list(runs).unwrap();
+        assert_eq!(left.len(), KEPT);
+        assert_eq!(left.first(), Some(&old(3)));
+        assert_eq!(left.last().map(Utf8PathBuf::as_path), Some(journal.path()));
+        assert_eq!(journal.problem(), None);
+        assert!(subdirectory.is_dir());
+        assert!(foreign.iter().all(|name| runs.join(name).is_file()));
     }
 }

@@ -72,15 +72,7 @@ impl Report {
 
     /// Adds the outcome of one object.
     pub(crate) fn record(&mut self, id: Address, outcome: StepOutcome) {
-        let summary = &mut self.summary;
-        let count = match outcome.outcome {
-            Outcome::Changed => &mut summary.changed,
-            Outcome::Unchanged => &mut summary.unchanged,
-            Outcome::Failed => &mut summary.failed,
-            Outcome::Blocked => &mut summary.blocked,
-            Outcome::NotStarted => &mut summary.not_started,
-        };
-        *count += 1;
+        self.summary.count(outcome.outcome);
         self.outcomes.insert(id, outcome);
     }
 

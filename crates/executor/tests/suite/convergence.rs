@@ -167,6 +167,7 @@ fn the_journal_holds_every_write_of_the_run() {
     apply(&first, &host, &options(1), &mut both).unwrap();
     let text = std::fs::read_to_string(journal.path()).unwrap();
     let recording = journal::parse(&text).unwrap();
+    assert_eq!(recording.unreadable, []);
     assert_eq!(recording.events, events.0);
     let own = ["write-file", "write-parameter", "set-permissions"];
     let journalled: Vec<Vec<String>> = recording
