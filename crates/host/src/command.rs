@@ -150,11 +150,15 @@ impl Command {
 /// As a person would type it, quoted for a shell where needed. For reading only.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.program.name())?;
-        self.args
-            .iter()
-            .try_for_each(|arg| write!(f, " {}", quoted(arg)))
+        f.write_str(&typed(&self.argv()))
     }
+}
+
+/// Program and arguments as a person would type them, quoted for a shell where needed. For reading
+/// only: nothing that phoenix runs passes a shell.
+pub fn typed(argv: &[String]) -> String {
+    let words: Vec<Cow<'_, str>> = argv.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
 }
 
 /// A word for a shell. `shlex` also quotes commas and equal signs, which no shell minds inside of

@@ -81,6 +81,8 @@ pub struct WipefsRow {
     /// `ext4`, `zfs_member`, `gpt`, `LVM2_member` ...
     #[serde(rename = "type")]
     pub kind: String,
+    /// Its number, for `zfs_member` that of the pool.
+    pub uuid: Option<String>,
     /// The label, for `zfs_member` the pool.
     pub label: Option<String>,
 }

@@ -15,6 +15,7 @@ mod failure;
 mod graph;
 mod host;
 mod interrupt;
+mod journal;
 mod man;
 mod nvme;
 mod output;
@@ -24,6 +25,7 @@ mod progress;
 mod schema;
 mod show;
 mod status;
+mod table;
 mod validate;
 
 use std::process::ExitCode;
@@ -61,6 +63,7 @@ fn dispatch(terminal: &Terminal, command: Command) -> Result<ExitCode, Failure> 
         Command::Disks(args) => disks::run(terminal, &args),
         // A monitoring plugin has exit codes of its own.
         Command::Nvme(args) => return nvme::run(terminal, &args),
+        Command::Journal(args) => journal::run(terminal, &args),
         Command::Show(ShowCommand::Clients(args)) => show::clients(terminal, &args),
         Command::Schema(args) => schema::run(terminal, &args),
         Command::Explain(args) => explain::run(terminal, &args),

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use phoenix_zfs::size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +150,28 @@ pub struct ObservedDisk {
     pub unfit: Option<String>,
 }
 
+impl ObservedDisk {
+    /// What its owner knows it by: model, serial number, size.
+    pub fn identity(&self) -> String {
+        let serial = self
+            .serial
+            .as_ref()
+            .map(|serial| format!("serial {serial}"));
+        let size = size::decimal_and_binary(self.size);
+        let parts = [self.model.clone(), serial, Some(size)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is on it, partitions included; empty for nothing.
+    pub fn contents(&self) -> String {
+        let found = self.obstacles.iter().filter_map(|obstacle| match obstacle {
+            Obstacle::Signature { what } => Some(what.as_str()),
+            Obstacle::InUse { .. } | Obstacle::NotADisk { .. } => None,
+        });
+        found.collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A reason not to write to a disk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -160,7 +183,8 @@ pub enum Obstacle {
     },
     /// The disk carries a signature, a partition table or partitions.
     Signature {
-        /// What was found, as `wipefs` and `lsblk` call it: `ext4`, `zfs_member "old"`, `gpt`.
+        /// What was found, as `wipefs` and `lsblk` call it, with its partition: `gpt`,
+        /// `partition sda1`, `ext4 on sda1`, `zfs_member "old" (guid 7) on sda2`.
         what: String,
     },
     /// The path is not a whole disk.

@@ -41,18 +41,26 @@ pub(crate) fn obstacles(disk: &Disk) -> Vec<Obstacle> {
     let uses = disk.uses.iter().map(|used| Obstacle::InUse {
         by: used.to_string(),
     });
-    let signatures: BTreeSet<String> = disk.signatures.iter().map(what).collect();
+    let signatures: BTreeSet<String> = disk
+        .signatures
+        .iter()
+        .map(|signature| what(disk, signature))
+        .collect();
     let signatures = signatures
         .into_iter()
         .map(|what| Obstacle::Signature { what });
     uses.chain(not_a_disk).chain(signatures).collect()
 }
 
-/// The signature without the partition that it is on: `zfs_member "old"`.
-fn what(signature: &Signature) -> String {
-    match &signature.label {
-        Some(label) => format!("{} \"{label}\"", signature.kind),
-        None => signature.kind.clone(),
+/// The signature, with the partition that it is on: `gpt`, `partition nvme0n1p1`, `ext4 on nvme0n1p1`.
+fn what(disk: &Disk, signature: &Signature) -> String {
+    let what = signature.what();
+    if signature.device == disk.kernel_name {
+        what
+    } else if signature.kind == "partition" {
+        format!("{what} {}", signature.device)
+    } else {
+        format!("{what} on {}", signature.device)
     }
 }
 
@@ -118,19 +126,22 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_obstacle_comes_first_and_each_thing_once() {
+    fn the_worst_obstacle_comes_first_and_each_thing_says_where_it_is() {
         let signature = |device: &str, kind: &str, label: Option<&str>| Signature {
             device: device.to_owned(),
             kind: kind.to_owned(),
             label: label.map(str::to_owned),
+            pool_guid: label.map(|_| 7),
         };
         let disk = Disk {
+            kernel_name: "sda".to_owned(),
             kind: "disk".to_owned(),
             uses: BTreeSet::from([Use::Swap]),
             signatures: BTreeSet::from([
                 signature("sda", "gpt", None),
+                signature("sda1", "partition", None),
                 signature("sda1", "zfs_member", Some("old")),
-                signature("sda2", "zfs_member", Some("old")),
+                signature("sda2", "ext4", None),
             ]),
             ..Disk::default()
         };
@@ -141,8 +152,10 @@ mod tests {
             Obstacle::InUse {
                 by: "swap".to_owned(),
             },
+            signature("ext4 on sda2"),
             signature("gpt"),
-            signature("zfs_member \"old\""),
+            signature("partition sda1"),
+            signature("zfs_member \"old\" (guid 7) on sda1"),
         ];
         assert_eq!(obstacles(&disk), expected);
     }

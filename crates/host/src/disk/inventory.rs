@@ -59,6 +59,9 @@ impl Disk {
 pub enum Use {
     /// It belongs to an imported pool.
     Pool(String),
+    /// Its label bears the number of an imported pool, which does not list it: a copy of a member,
+    /// or a former one.
+    Labelled(String),
     /// It is mounted there.
     Mounted(String),
     /// It is swapped to.
@@ -78,6 +81,10 @@ impl fmt::Display for Use {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pool(pool) => write!(f, "member of imported pool \"{pool}\""),
+            Self::Labelled(pool) => write!(
+                f,
+                "labelled as a member of imported pool \"{pool}\" (zpool labelclear frees a former one)"
+            ),
             Self::Mounted(target) => write!(f, "mounted at {target}"),
             Self::Swap => f.write_str("swap"),
             Self::Holder { kind, name } => write!(f, "held by {kind} device {name}"),
@@ -95,16 +102,26 @@ pub struct Signature {
     pub kind: String,
     /// Its label, for `zfs_member` the pool.
     pub label: Option<String>,
+    /// For `zfs_member` the permanent number of the pool, where the disk itself was asked.
+    pub pool_guid: Option<u64>,
 }
 
-/// `zfs_member "oldpool" on nvme0n1p1`
+impl Signature {
+    /// What it is, without where: `zfs_member "oldpool" (guid 1529892785564888122)`.
+    pub fn what(&self) -> String {
+        let label = self.label.iter().map(|label| format!(" \"{label}\""));
+        let guid = self.pool_guid.iter().map(|guid| format!(" (guid {guid})"));
+        std::iter::once(self.kind.clone())
+            .chain(label)
+            .chain(guid)
+            .collect()
+    }
+}
+
+/// `zfs_member "oldpool" (guid 1529892785564888122) on nvme0n1p1`
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.kind)?;
-        if let Some(label) = &self.label {
-            write!(f, " \"{label}\"")?;
-        }
-        write!(f, " on {}", self.device)
+        write!(f, "{} on {}", self.what(), self.device)
     }
 }
 
@@ -179,6 +196,7 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
     inventory.raise();
     inventory.probe(host)?;
     inventory.mark_labelled(&unsure);
+    inventory.mark_numbered(pools);
     unfinished::forget(&mut inventory.devices);
     Ok(inventory)
 }
@@ -257,6 +275,29 @@ impl Inventory {
         }
     }
 
+    /// Names can be shared, numbers cannot: a label with the number of an imported pool speaks against
+    /// writing, wherever the pool says that its members are.
+    fn mark_numbered(&mut self, pools: &ImportedPools) {
+        for device in self
+            .devices
+            .values_mut()
+            .filter(|device| device.uses.is_empty())
+        {
+            let guids: BTreeSet<u64> = device
+                .signatures
+                .iter()
+                .filter_map(|signature| signature.pool_guid)
+                .collect();
+            let known = pools
+                .pools
+                .values()
+                .filter(|pool| guids.contains(&pool.guid));
+            device
+                .uses
+                .extend(known.map(|pool| Use::Labelled(pool.name.clone())));
+        }
+    }
+
     /// Lets every disk know what uses its partitions and what is on them.
     fn raise(&mut self) {
         let partitions: Vec<_> = self
@@ -327,8 +368,16 @@ impl Inventory {
     }
 
     fn carry(&mut self, disk: &str, found: impl IntoIterator<Item = Signature>) {
-        if let Some(device) = self.devices.get_mut(disk) {
-            device.signatures.extend(found);
+        let Some(device) = self.devices.get_mut(disk) else {
+            return;
+        };
+        for signature in found {
+            // What udev remembers of the same label has no number.
+            device.signatures.remove(&Signature {
+                pool_guid: None,
+                ..signature.clone()
+            });
+            device.signatures.insert(signature);
         }
     }
 }
@@ -349,6 +398,10 @@ fn signatures(host: &dyn Host, paths: &[&str]) -> Result<Option<Vec<Signature>>,
     }
     let rows = parse_wipefs(&output.stdout)?.into_iter();
     let signature = rows.map(|row| Signature {
+        pool_guid: row
+            .uuid
+            .filter(|_| row.kind == "zfs_member")
+            .and_then(|uuid| uuid.parse().ok()),
         device: row.device,
         kind: row.kind,
         label: row.label,
@@ -361,6 +414,7 @@ fn unreadable(disk: &str) -> Signature {
         device: disk.to_owned(),
         kind: "unreadable".to_owned(),
         label: None,
+        pool_guid: None,
     }
 }
 
@@ -395,6 +449,7 @@ fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
             device: found.kname.clone(),
             kind: kind.to_owned(),
             label: label.cloned(),
+            pool_guid: None,
         });
     };
     if let Some(fstype) = &found.fstype {

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use phoenix_host::command::{Effect, Output};
 use phoenix_host::disk::{self, Inventory, inventory};
-use phoenix_host::zpool::{ImportedPools, parse_status};
+use phoenix_host::zpool::{ImportedPools, PoolRow, parse_status};
 
 use crate::{Scripted, argv};
 
@@ -215,4 +215,37 @@ fn a_machine_without_udev_has_disks_without_links() {
         Output::failure(1, "find: out of memory\n"),
     );
     inventory(&host, &pools()).unwrap_err();
+}
+
+/// A pool is known by its number: one that was renamed on import, or a former member that nobody
+/// has cleared, must not look free.
+#[test]
+fn a_label_with_the_number_of_an_imported_pool_speaks_against_writing() {
+    for (guid, uses) in [
+        (
+            1_529_892_785_564_888_122,
+            "[labelled as a member of imported pool \"renamed\" (zpool labelclear frees a former one)]",
+        ),
+        (1, "[]"),
+    ] {
+        let mut pools = pools();
+        let renamed = PoolRow {
+            name: "renamed".to_owned(),
+            guid,
+            size: None,
+            health: "ONLINE".to_owned(),
+        };
+        pools.pools.insert(renamed.name.clone(), renamed);
+        let host = guest().answers(PROBE, Output::success(WIPEFS));
+        let verdicts = verdicts(&inventory(&host, &pools).unwrap());
+        let line = verdicts
+            .lines()
+            .find(|line| line.starts_with("sde:"))
+            .unwrap();
+        assert!(line.starts_with(&format!("sde: {uses} [")), "{line}");
+        assert!(
+            line.contains("zfs_member \"hstold\" (guid 1529892785564888122) on sde1"),
+            "{line}"
+        );
+    }
 }

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     /// Thresholds and wanted firmware stand in the `nvme` section of FILE; without a file phoenix's
     /// defaults hold.
     Nvme(NvmeArgs),
+    /// List the runs of apply on a host, or show what one of them did.
+    Journal(JournalArgs),
     /// Show what other machines need to know about this host.
     #[command(subcommand)]
     Show(ShowCommand),
@@ -244,6 +246,35 @@ pub(crate) struct StatusArgs {
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JournalArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<JournalCommand>,
+    /// Whose runs: `local`, or `sim:STATE.json` for those of a simulated hypervisor.
+    #[arg(long, global = true, default_value = "local", value_name = "HOST")]
+    pub(crate) host: HostChoice,
+    /// Where the journals are [default: /var/lib/phoenix/runs, or beside the state of a simulated
+    /// host].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) journal_dir: Option<Utf8PathBuf>,
+    /// For people or for programs.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+/// What to do with the journals.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Every run that is kept, oldest first; the default.
+    List,
+    /// What one run did, object by object, with every command.
+    Show {
+        /// The run, by its name or the start of it or of its plan's id; `last` is the newest one.
+        #[arg(default_value = "last")]
+        run: String,
+    },
 }
 
 /// What to show.

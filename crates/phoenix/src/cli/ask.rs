@@ -10,7 +10,6 @@ use std::os::fd::AsFd as _;
 
 use phoenix::config::address::Address;
 use phoenix::planner::observed::{ObservedDisk, Obstacle};
-use phoenix::zfs::size;
 use phoenix::{Config, ExitStatus, Observed, Plan};
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -66,12 +65,13 @@ impl<'a> Person<'a> {
         let mut granted = BTreeSet::new();
         for disk in disks {
             let question = format!(
-                "\nPool {} wants {}\n  {}\n  on it: {}\n\
+                "\nPool {} wants {}\n  {}, now {}\n  on it: {}\n\
                  Everything on it would be lost. Erase it? Only \"yes\" does: ",
                 disk.pool,
                 disk.path,
-                identity(disk.seen),
-                contents(disk.seen),
+                disk.seen.identity(),
+                disk.seen.kernel_name,
+                disk.seen.contents(),
             );
             if self.agrees(&question)? {
                 granted.insert(disk.path.to_owned());
@@ -177,25 +177,4 @@ pub(crate) fn disks_in_question<'a>(
 fn carries_only_data(disk: &ObservedDisk) -> bool {
     let signature = |obstacle: &Obstacle| matches!(obstacle, Obstacle::Signature { .. });
     !disk.obstacles.is_empty() && disk.obstacles.iter().all(signature)
-}
-
-fn identity(disk: &ObservedDisk) -> String {
-    let mut parts = Vec::new();
-    parts.extend(disk.model.clone());
-    parts.extend(
-        disk.serial
-            .as_ref()
-            .map(|serial| format!("serial {serial}")),
-    );
-    parts.push(size::decimal_and_binary(disk.size));
-    parts.push(format!("now {}", disk.kernel_name));
-    parts.join(", ")
-}
-
-fn contents(disk: &ObservedDisk) -> String {
-    let signatures = disk.obstacles.iter().filter_map(|obstacle| match obstacle {
-        Obstacle::Signature { what } => Some(what.as_str()),
-        Obstacle::InUse { .. } | Obstacle::NotADisk { .. } => None,
-    });
-    signatures.collect::<Vec<_>>().join(", ")
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::args::{DisksArgs, Format};
 use super::failure::Failure;
 use super::output::Terminal;
+use super::table::aligned;
 use super::{CommandResult, host};
 
 /// Runs the command.
@@ -100,24 +101,6 @@ fn table(disks: &[Disk]) -> String {
         ]);
     }
     aligned(&rows)
-}
-
-/// Columns as wide as their widest cell, two blanks apart, no blanks at the end of a line.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |row: &[String; N]| {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -30,6 +30,13 @@ impl Failure {
         Self::new(status, with_causes(error))
     }
 
+    /// Puts what was being done before the reason.
+    #[must_use]
+    pub(crate) fn of(mut self, doing: impl std::fmt::Display) -> Self {
+        self.message = format!("{doing}: {}", self.message);
+        self
+    }
+
     /// Adds the way out.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

@@ -27,12 +27,12 @@ pub(crate) fn open(choice: &HostChoice) -> Result<OpenHost, Failure> {
             host: Box::new(LocalHost::new()),
             // Not below /run/lock, where every user may make files and so could hold phoenix up.
             lock: Some("/run/phoenix.lock".into()),
-            journals: Some("/var/lib/phoenix/runs".into()),
+            journals: journals(choice),
         },
         HostChoice::Sim(None) => OpenHost {
             host: Box::new(SimHost::fresh()),
             lock: None,
-            journals: None,
+            journals: journals(choice),
         },
         HostChoice::Sim(Some(state)) => OpenHost {
             host: Box::new(
@@ -40,7 +40,7 @@ pub(crate) fn open(choice: &HostChoice) -> Result<OpenHost, Failure> {
                     .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?,
             ),
             lock: Some(beside(state, "lock")),
-            journals: Some(beside(state, "runs")),
+            journals: journals(choice),
         },
     })
 }
@@ -58,6 +58,16 @@ pub(crate) fn require_root(choice: &HostChoice) -> Result<(), Failure> {
         "phoenix apply must run as root: it makes pools and writes files of this host",
     )
     .help("run it with sudo, or see what it would do with `phoenix plan`"))
+}
+
+/// Where the journals of a host's runs are, unless the user names a place. A host in memory leaves
+/// none.
+pub(crate) fn journals(choice: &HostChoice) -> Option<Utf8PathBuf> {
+    match choice {
+        HostChoice::Local => Some("/var/lib/phoenix/runs".into()),
+        HostChoice::Sim(None) => None,
+        HostChoice::Sim(Some(state)) => Some(beside(state, "runs")),
+    }
 }
 
 fn beside(state: &Utf8Path, suffix: &str) -> Utf8PathBuf {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anstyle::AnsiColor;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use phoenix::config::address::Address;
+use phoenix::host::command::typed;
 use phoenix::planner::plan::Action;
 use phoenix::{Event, Observer, Outcome, Plan};
 
@@ -103,7 +104,7 @@ impl Observer for Narrator<'_> {
             }
             Event::StepCommand { argv, .. } => {
                 if self.terminal.verbose {
-                    self.print(&format!("{:>11}  {}", "ran", shell_words(argv)));
+                    self.print(&format!("{:>11}  {}", "ran", typed(argv)));
                 }
             }
             Event::StepFinished {
@@ -216,9 +217,4 @@ impl Bars {
 /// A style from a template of this file; a template that does not parse would be a plain bar.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// A command as a person would type it.
-fn shell_words(argv: &[String]) -> String {
-    shlex::try_join(argv.iter().map(String::as_str)).unwrap_or_else(|_| argv.join(" "))
 }

@@ -353,27 +353,38 @@ fn a_listener_that_goes_away_does_not_stop_an_apply() {
 /// always arrives in the middle, however fast the machine is.
 #[test]
 fn an_interrupted_run_ends_in_order_and_the_next_one_goes_on() {
-    let scenario = Scenario::with_config(EXAMPLE);
-    let (reader, writer) = std::io::pipe().unwrap();
-    rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
-    let mut child = scenario
-        .plain_command("apply --yes -j 1 --host sim:host.json --format json")
-        .stdout(writer)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = BufReader::new(reader).lines();
-    assert!(events.next().unwrap().unwrap().contains("apply_start"));
-    let process = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
-    let mut talk = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(talk.any(|line| line.unwrap().starts_with("Stopping: ")));
+    use rustix::process::Signal;
 
-    let last: Value = serde_json::from_str(&events.last().unwrap().unwrap()).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(last["type"], "apply_finished");
-    assert_eq!(last["interrupted"], true);
-    assert_ne!(last["summary"]["not_started"], 0);
-    scenario.run(APPLY).expect_code(0);
-    scenario.run("status --host sim:host.json").expect_code(0);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let scenario = Scenario::with_config(EXAMPLE);
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+        let mut child = scenario
+            .plain_command("apply --yes -j 1 --host sim:host.json --format json")
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut events = BufReader::new(reader).lines();
+        assert!(events.next().unwrap().unwrap().contains("apply_start"));
+        let process = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(process, signal).unwrap();
+        let mut talk = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(talk.any(|line| line.unwrap().starts_with("Stopping: ")));
+
+        let last: Value = serde_json::from_str(&events.last().unwrap().unwrap()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal:?}");
+        assert_eq!(last["type"], "apply_finished");
+        assert_eq!(last["interrupted"], true);
+        assert_ne!(last["summary"]["not_started"], 0);
+        let journal = scenario
+            .run("journal show --host sim:host.json")
+            .expect_code(0);
+        assert!(
+            journal.stdout.contains("ended    interrupted\n"),
+            "{journal:#?}"
+        );
+        scenario.run(APPLY).expect_code(0);
+        scenario.run("status --host sim:host.json").expect_code(0);
+    }
 }

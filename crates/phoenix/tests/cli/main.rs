@@ -13,6 +13,7 @@ mod apply;
 mod consent;
 mod historic;
 mod inputs;
+mod journal;
 mod lxc_config;
 mod nvme;
 mod orchestrator;

@@ -224,7 +224,7 @@ fn completions_and_the_manual_know_every_command() {
     let man = scenario.run("man").expect_code(0).stdout;
     let bash = scenario.run("completions bash").expect_code(0).stdout;
     for command in [
-        "validate", "plan", "apply", "status", "disks", "nvme", "schema", "explain",
+        "validate", "plan", "apply", "status", "disks", "nvme", "journal", "schema", "explain",
     ] {
         assert!(
             man.contains(&format!("PHOENIX {}", command.to_uppercase())),

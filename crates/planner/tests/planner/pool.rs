@@ -17,6 +17,8 @@ fn signature(what: &str) -> Obstacle {
 }
 
 const CREATE: &str = "create pool:tank: data mirror /dev/disk/by-id/nvme-A /dev/disk/by-id/nvme-B; \
+                      disk /dev/disk/by-id/nvme-A, serial SN-nvme0n1, 2.00 TB (1.82 TiB), blank; \
+                      disk /dev/disk/by-id/nvme-B, serial SN-nvme1n1, 2.00 TB (1.82 TiB), blank; \
                       ashift 12; autotrim on; root_properties.atime off; \
                       root_properties.compression lz4";
 
@@ -70,7 +72,10 @@ fn a_missing_pool_is_made_of_free_disks_only() {
             Case {
                 name: "exported pool of this name",
                 file: &[],
-                host: |host| disk(host, "A").obstacles = vec![signature("zfs_member \"tank\"")],
+                host: |host| {
+                    disk(host, "A").obstacles =
+                        vec![signature("zfs_member \"tank\" (guid 7) on nvme0n1p1")];
+                },
                 plan: &[
                     "refuse pool:tank: /dev/disk/by-id/nvme-A already belongs to a pool called tank \
                      that is not imported",
@@ -164,7 +169,7 @@ fn a_refused_pool_holds_up_what_stands_on_it_and_nothing_else() {
 #[test]
 fn only_a_grant_by_name_erases_a_disk() {
     let path = "/dev/disk/by-id/nvme-A";
-    let label = "zfs_member \"tank\"";
+    let label = "zfs_member \"tank\" (guid 7) on nvme0n1p1";
     let in_use = Obstacle::InUse {
         by: "swap".to_owned(),
     };

@@ -66,6 +66,19 @@ fn an_erased_disk_cannot_be_overlooked() {
     );
 }
 
+/// Whoever agrees to a plan must be able to compare it with the label on the drive.
+#[test]
+fn a_new_pool_names_every_drive_by_all_that_it_is_known_by() {
+    let mut host = fresh();
+    disk(&mut host, "A").model = Some("Samsung SSD 990 PRO".to_owned());
+    let text = plain(&file(), &host);
+    let line = "disk  /dev/disk/by-id/nvme-A, Samsung SSD 990 PRO, serial SN-nvme0n1, ";
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    assert!(text.contains(&line.replace("  ", " ")), "{text}");
+    assert!(text.contains(" TiB), blank "), "{text}");
+}
+
 /// Colour is on top of the text: without it nothing is lost.
 #[test]
 fn colour_says_nothing_that_words_do_not_say() {

@@ -139,7 +139,7 @@ fn check_obstacles(
     let handle = handle(path, disk);
     let granted = is_named(&facts.grants.wipe, path, disk);
     let own_label = format!("zfs_member \"{name}\"");
-    if found.contains(&own_label.as_str()) && !granted {
+    if found.iter().any(|what| what.starts_with(&own_label)) && !granted {
         return Err(refused(
             format!("{path} already belongs to a pool called {name} that is not imported"),
             format!(
@@ -216,11 +216,18 @@ fn check_sizes(vdev: &Vdev, disks: &[PlannedDisk]) -> Result<(), Stop> {
 
 fn changes(facts: &Facts<'_>, pool: &Pool, operation: &CreatePool) -> Vec<Change> {
     let mut changes: Vec<_> = operation.vdevs.iter().map(vdev_change).collect();
-    for disk in operation.vdevs.iter().flat_map(|vdev| &vdev.disks) {
-        let seen = facts.observed.disks.get(&disk.path);
-        if let Some(why) = seen.and_then(|seen| seen.unfit.clone()) {
+    let disks = operation.vdevs.iter().flat_map(|vdev| &vdev.disks);
+    let seen: Vec<(&str, &ObservedDisk)> = disks
+        .filter_map(|disk| {
+            let seen = facts.observed.disks.get(&disk.path)?;
+            Some((disk.path.as_str(), seen))
+        })
+        .collect();
+    changes.extend(seen.iter().map(|(path, disk)| disk_change(path, disk)));
+    for (path, disk) in seen {
+        if let Some(why) = disk.unfit.clone() {
             changes.push(changed_field(
-                format!("accept {}", disk.path),
+                format!("accept {path}"),
                 Some(why),
                 "used all the same",
             ));
@@ -229,7 +236,11 @@ fn changes(facts: &Facts<'_>, pool: &Pool, operation: &CreatePool) -> Vec<Change
     for disk in operation.wiped_disks() {
         changes.push(changed_field(
             format!("wipe {}", disk.path),
-            facts.observed.disks.get(&disk.path).map(signatures),
+            facts
+                .observed
+                .disks
+                .get(&disk.path)
+                .map(ObservedDisk::contents),
             "erased",
         ));
     }
@@ -247,10 +258,14 @@ fn vdev_change(vdev: &PlannedVdev) -> Change {
     new_field(vdev.class.as_str(), words.join(" "))
 }
 
-fn signatures(disk: &ObservedDisk) -> String {
-    let found = disk.obstacles.iter().filter_map(|obstacle| match obstacle {
-        Obstacle::Signature { what } => Some(what.as_str()),
-        Obstacle::InUse { .. } | Obstacle::NotADisk { .. } => None,
-    });
-    found.collect::<Vec<_>>().join(", ")
+/// Which drive a path leads to and what is on it, for the reader who knows his drives by their
+/// labels.
+fn disk_change(path: &str, disk: &ObservedDisk) -> Change {
+    let contents = disk.contents();
+    let state = if contents.is_empty() {
+        "blank".to_owned()
+    } else {
+        format!("carries {contents}")
+    };
+    new_field("disk", format!("{path}, {}, {state}", disk.identity()))
 }
