@@ -12,6 +12,7 @@ use phoenix::config::address::Address;
 use phoenix::planner::observed::{ObservedDisk, Obstacle};
 use phoenix::{Config, ExitStatus, Observed, Plan};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::termios::{QueueSelector, tcflush};
 
 use super::failure::Failure;
 use super::interrupt::Interrupt;
@@ -82,7 +83,9 @@ impl<'a> Person<'a> {
         Ok(granted)
     }
 
+    /// What was typed before the question was there is no answer to it.
     fn agrees(&self, question: &str) -> Result<bool, Failure> {
+        tcflush(&self.terminal, QueueSelector::IFlush).map_err(|error| gone(error.into()))?;
         self.say(question)?;
         let answer = self.answer()?;
         Ok(answer.trim_ascii() == b"yes")

@@ -1,5 +1,7 @@
 //! Disks that carry data: refused, asked about, or granted by name; never erased otherwise.
 
+use std::io::Read as _;
+
 use crate::person::{CTRL_C, CTRL_D, Person};
 use crate::scenario::{EXAMPLE, Scenario};
 
@@ -126,6 +128,33 @@ fn each_disk_has_its_own_answer() {
     let state = scenario.host("host.json").state();
     assert!(!state.disks["nvme0n1"].signatures.is_empty(), "{screen}");
     assert_eq!(Vec::from_iter(state.pools.keys()), ["fastData"]);
+}
+
+/// phoenix is held up between two questions by a standard output that nobody reads, until the
+/// terminal has taken what was typed too early.
+#[test]
+fn what_was_typed_before_a_question_is_no_answer_to_it() {
+    let scenario = scenario();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+    let args = "apply --host sim:host.json --mode interactive";
+    let mut person = Person::starts_as(&scenario, args, |command| command.stdout(writer));
+    person.sees(QUESTION);
+    person.types("yes\n");
+    person.sees("yes\r\n");
+    person.types("yes\n");
+    person.sees("yes\r\n");
+    let mut plan = Vec::new();
+    let reading = std::thread::spawn(move || reader.read_to_end(&mut plan).map(|_| plan));
+    person.sees(APPLY);
+    person.types(CTRL_D);
+    let (code, screen) = person.waits();
+    assert_eq!(code, Some(1), "{screen}");
+    assert!(is_intact(&scenario), "{screen}");
+    assert!(
+        reading.join().unwrap().unwrap().len() > 4096,
+        "the plan fits into the pipe"
+    );
 }
 
 #[test]

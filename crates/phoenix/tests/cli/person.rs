@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use pty_process::Size;
@@ -31,25 +31,22 @@ pub(crate) struct Person {
 impl Person {
     /// Starts phoenix in the scenario's directory, with arguments separated by blanks.
     pub(crate) fn starts(scenario: &Scenario, args: &str) -> Self {
-        Self::start(scenario, args, None)
+        Self::starts_as(scenario, args, |command| command)
     }
 
-    /// The same with a standard input that is not the terminal.
-    pub(crate) fn starts_with_input(scenario: &Scenario, args: &str, input: Stdio) -> Self {
-        Self::start(scenario, args, Some(input))
-    }
-
-    fn start(scenario: &Scenario, args: &str, input: Option<Stdio>) -> Self {
+    /// The same with a standard input or output that is not the terminal.
+    pub(crate) fn starts_as(
+        scenario: &Scenario,
+        args: &str,
+        change: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let (pty, pts) = open().unwrap();
         pty.resize(Size::new(50, 100)).unwrap();
-        let mut command = Command::new(BINARY)
+        let command = Command::new(BINARY)
             .args(args.split_whitespace())
             .current_dir(scenario.path(""))
             .env_clear();
-        if let Some(input) = input {
-            command = command.stdin(input);
-        }
-        let child = command.spawn(pts).unwrap();
+        let child = change(command).spawn(pts).unwrap();
         Self {
             pty,
             child,

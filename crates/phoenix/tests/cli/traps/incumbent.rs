@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::process::Stdio;
 
 use phoenix::host::sim::state::{DriveHealth, Entry};
 use phoenix::host::sim::{Fault, FaultKind, SimHost};
@@ -396,8 +395,8 @@ fn bug_13_a_question_is_answered_by_a_person_and_not_by_standard_input() {
     writer.write_all(b"no\nthe next line of a loop\n").unwrap();
     drop(writer);
     let args = "apply --host sim:host.json --mode interactive";
-    let input = Stdio::from(reader.try_clone().unwrap());
-    let mut person = Person::starts_with_input(&scenario, args, input);
+    let input = reader.try_clone().unwrap();
+    let mut person = Person::starts_as(&scenario, args, |command| command.stdin(input));
     person.sees("Erase it?");
     person.types("yes\n");
     person.sees("Apply these changes?");
