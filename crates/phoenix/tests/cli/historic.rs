@@ -45,10 +45,15 @@ fn scenario(text: &str) -> Scenario {
 /// run says: the warnings of the file, and what is still not as the file says, with the reasons.
 #[track_caller]
 fn converge(scenario: &Scenario, code: i32) -> String {
-    let apply = "apply --yes --host sim:host.json";
-    scenario.run(apply).expect_code(code);
+    converge_with(scenario, "", code)
+}
+
+#[track_caller]
+fn converge_with(scenario: &Scenario, args: &str, code: i32) -> String {
+    let apply = format!("apply --yes --host sim:host.json {args}");
+    scenario.run(&apply).expect_code(code);
     let state = scenario.read("host.json");
-    let again = scenario.run(apply).expect_code(code);
+    let again = scenario.run(&apply).expect_code(code);
     assert_eq!(scenario.read("host.json"), state, "the second run wrote");
     format!("{}\n{}", again.stderr, again.stdout)
 }
@@ -117,7 +122,8 @@ fn the_oldest_file_needs_its_pools_and_says_what_it_does_not_take_over() {
 
 #[test]
 fn the_containers_of_the_second_file_get_the_mounts_whose_directories_exist() {
-    let scenario = scenario(CONTAINERS);
+    let scenario = scenario(NEWEST);
+    scenario.write("lxc.json", CONTAINERS);
     scenario
         .host("host.json")
         .edit(|state| {
@@ -129,7 +135,7 @@ fn the_containers_of_the_second_file_get_the_mounts_whose_directories_exist() {
             }
         })
         .unwrap();
-    let said = converge(&scenario, 0);
+    let said = converge_with(&scenario, "--lxc-config lxc.json", 0);
     snapbox::assert_data_eq!(said, snapbox::file!["historic/lxc-configs.txt"].raw());
     let conf = "/etc/pve/lxc/101.conf".into();
     let conf = scenario.host("host.json").read_file(conf).unwrap().unwrap();

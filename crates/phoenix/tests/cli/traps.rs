@@ -16,6 +16,30 @@ use phoenix::host::sim::state::State;
 use phoenix::host::{HostError, PermissionChange};
 use phoenix::{ApplyOptions, Config, Host, Plan, PlanOptions, Report, SimHost};
 
+#[test]
+fn the_table_of_the_documentation_names_every_test() {
+    let table = include_str!("../../../../docs/traps.md");
+    let tests = [
+        include_str!("traps/pve.rs"),
+        include_str!("traps/incumbent.rs"),
+    ]
+    .concat();
+    let names = tests
+        .lines()
+        .filter_map(|line| line.strip_prefix("fn ")?.split_once("() {"));
+    let mut found = 0;
+    for (name, _) in names.filter(|(name, _)| name.starts_with("trap_") || name.starts_with("bug_"))
+    {
+        assert!(table.contains(&format!("| `{name}` |\n")), "{name}");
+        found += 1;
+    }
+    assert_eq!(found, 18 + 24);
+    assert_eq!(
+        table.matches("| `trap_").count() + table.matches("| `bug_").count(),
+        found
+    );
+}
+
 /// The 4 TB drive of the simulated host.
 const DISK: &str = "/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_4TB_SIM4TC0003";
 
