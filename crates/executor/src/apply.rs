@@ -10,6 +10,7 @@ use crate::observe::{ObserveError, observe};
 use crate::options::{ApplyOptions, Freshness};
 use crate::report::Report;
 use crate::run::walk;
+use crate::shared_reads::SharedReads;
 
 /// Nothing was done, because it must not or could not be.
 #[derive(Debug, thiserror::Error)]
@@ -77,5 +78,6 @@ pub fn apply(
         }
     }
     let perform = |step: &_, host: &dyn Host| action::perform(step, host, options.retry_pause);
-    Ok(walk(plan, host, options, observer, &perform)?)
+    let host = SharedReads::new(host);
+    Ok(walk(plan, &host, options, observer, &perform)?)
 }

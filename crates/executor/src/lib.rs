@@ -14,6 +14,7 @@ pub mod report;
 mod reporting;
 mod run;
 mod schedule;
+mod shared_reads;
 
 pub use apply::{ApplyError, apply, is_stale};
 pub use observe::{ObserveError, observe};

@@ -3,11 +3,13 @@
 //! Property values pass through as ZFS stores them; what they mean is `phoenix_zfs`'s business.
 
 mod failure;
+mod question;
 
 use std::collections::BTreeMap;
 
 pub use failure::{ZfsFailure, classify};
 use phoenix_zfs::property::argument;
+pub use question::{DatasetQuestion, dataset_question, print_get};
 
 use crate::Host;
 use crate::command::{Command, Program};

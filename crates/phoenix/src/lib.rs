@@ -66,7 +66,7 @@ pub use exit::ExitStatus;
 pub use phoenix_config::model::Config;
 pub use phoenix_config::{Loaded, load};
 pub use phoenix_executor::event::{Event, Observer, Outcome};
-pub use phoenix_executor::options::{ApplyOptions, Cancel, Freshness};
+pub use phoenix_executor::options::{ApplyOptions, Cancel, DEFAULT_JOBS, Freshness};
 pub use phoenix_executor::report::Report;
 pub use phoenix_executor::{ApplyError, ObserveError, apply};
 pub use phoenix_host::Host;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use phoenix::DEFAULT_JOBS;
 use phoenix::config::address::Address;
 
 /// Declares, plans and applies the storage of a Proxmox host from one JSON file.
@@ -220,7 +221,7 @@ pub(crate) struct ApplyArgs {
     #[arg(long, env = "PHOENIX_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(crate) dry_run: bool,
     /// How many steps may run at once. Steps wait for the host, not for a processor.
-    #[arg(short, long, default_value = "16", value_name = "N")]
+    #[arg(short, long, default_value_t = DEFAULT_JOBS, value_name = "N")]
     pub(crate) jobs: NonZeroUsize,
     /// Start nothing new once a step has failed.
     #[arg(long)]
