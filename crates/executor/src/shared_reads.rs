@@ -8,9 +8,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Output};
+use phoenix_host::lock::HeldLock;
 use phoenix_host::zfs::{self, DatasetQuestion, PropertyRow};
 use phoenix_host::{Host, HostError, PermissionChange};
 
@@ -112,6 +114,10 @@ impl Host for SharedReads<'_> {
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         self.host.set_permissions(change)
     }
+
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        self.host.lock(path, wait)
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +190,10 @@ mod tests {
 
         fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
             Ok(())
+        }
+
+        fn lock(&self, _: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+            Ok(HeldLock::nothing())
         }
     }
 
