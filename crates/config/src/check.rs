@@ -5,6 +5,7 @@
 //! number of objects. What a value by itself can tell, `schema` and `normalize` have reported
 //! before.
 
+mod acl;
 mod arc;
 pub mod capacity;
 mod client;

@@ -4,6 +4,7 @@
 //! rules that need several objects are checked over it by `check`, and the planner reads nothing
 //! else. Everything knows its origin, so that later stages can still point at the file.
 
+mod acl;
 mod dataset;
 mod pool;
 mod share;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::pointer::Pointer;
 
+pub use acl::{AclEntry, AclWho};
 pub use dataset::{
     Content, Dataset, DatasetKind, IdSpace, Permissions, Principal, Storage, StorageKind,
 };

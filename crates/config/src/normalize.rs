@@ -4,6 +4,7 @@
 //! property values, raid levels, mountpoints, and the translation of historic shapes. Rules that
 //! compare objects are in `check`.
 
+mod acl;
 mod arc;
 mod context;
 mod dataset;

@@ -4,6 +4,7 @@
 //! and the parsers belong to `phoenix_host`. Nothing here compares or decides, and every command
 //! only looks.
 
+mod access;
 mod disks;
 mod health;
 mod pools;
@@ -80,6 +81,8 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
         datasets: storage.facts.datasets,
         disks: storage.disks,
         directories: storage.directories,
+        acls: storage.access.acls,
+        others_below: storage.access.others_below,
         storages: storages.map_err(about("the Proxmox storages"))?,
         exports: exports.map_err(about("the NFS exports"))?,
         containers: containers.map_err(about("the containers"))?,
@@ -95,6 +98,7 @@ struct Storage {
     facts: pools::Facts,
     disks: BTreeMap<String, ObservedDisk>,
     directories: BTreeMap<String, ObservedDirectory>,
+    access: access::Access,
 }
 
 /// The block devices, and what speaks against a new pool on some of them, by kernel name.
@@ -129,10 +133,14 @@ fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveErro
     let Disks { inventory, unfit } = disks.map_err(about("the disks"))?;
     let mut facts = facts.map_err(about("the ZFS pools and datasets"))?;
     facts.add_layouts(&pools, &inventory);
+    let directories = directories.map_err(about("the directories"))?;
+    let access =
+        access::read(host, wanted, &pools, &directories).map_err(about("the permissions"))?;
     Ok(Storage {
         facts,
         disks: disks::observed(&inventory, wanted, &unfit),
-        directories: directories.map_err(about("the directories"))?,
+        directories,
+        access,
     })
 }
 

@@ -4,6 +4,7 @@
 //! commands and parsers stand above it, real, simulated, recorded and read-only hosts below.
 //! Nothing here knows about configurations or plans.
 
+pub mod acl;
 pub mod arc;
 pub mod command;
 pub mod disk;
@@ -18,6 +19,7 @@ pub mod sim;
 pub mod store;
 pub mod system;
 pub mod transcript;
+pub mod tree;
 pub mod zfs;
 pub mod zpool;
 
@@ -61,7 +63,8 @@ pub trait Host: Send + Sync {
     /// When the kernel refuses the value.
     fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError>;
 
-    /// Changes owner, group or mode of the root directory of a mounted dataset, through the
+    /// Changes owner, group or mode of the root directory of a mounted dataset, and of everything
+    /// below it if that is asked for, through the
     /// opened directory, so that a mount that goes away in between is never confused with the
     /// empty directory below it.
     ///
@@ -120,6 +123,10 @@ pub struct PermissionChange {
     pub gid: Option<u32>,
     /// New permission bits, set-id and sticky included.
     pub mode: Option<u32>,
+    /// Whether everything below the directory changes as well: on its own file system only, without
+    /// following a symbolic link, files with the mode that [`tree::file_mode`] gives.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recursive: bool,
 }
 
 /// A host did not do what it was asked.

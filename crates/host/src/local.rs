@@ -7,6 +7,7 @@
 mod file;
 mod permissions;
 mod process;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;

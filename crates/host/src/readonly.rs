@@ -57,7 +57,7 @@ fn only_looks(command: &Command) -> bool {
     let first = command.args.first().map_or("", String::as_str);
     let has = |flag: &str| command.args.iter().any(|arg| arg == flag);
     match command.program {
-        Program::Lsblk | Program::Getent => true,
+        Program::Lsblk | Program::Getent | Program::Getfacl => true,
         Program::Zfs => matches!(first, "get" | "list" | "version"),
         Program::Zpool => matches!(first, "get" | "list" | "status" | "version"),
         Program::Pvesh => first == "get",
@@ -75,7 +75,7 @@ fn only_looks(command: &Command) -> bool {
                 "smart-log" | "id-ctrl" | "id-ns" | "fw-log" | "error-log" | "list"
             )
         }
-        Program::Pvesm | Program::UpdateInitramfs => false,
+        Program::Pvesm | Program::Setfacl | Program::UpdateInitramfs => false,
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "answers are built line by line, and a simulator need not save an allocation"
 )]
 
+mod access;
 mod device;
 mod disk;
 mod fault;
@@ -291,7 +292,7 @@ impl Host for SimHost {
         let mut inner = self.inner();
         inner.begin_write(format!("set-permissions {}", change.path))?;
         let done = inner
-            .change(|state| set_permissions(state, change))
+            .change(|state| access::set_permissions(state, change))
             .map_err(file_error("change", &change.path))?;
         if done {
             return Ok(());
@@ -331,6 +332,9 @@ impl Inner {
 impl State {
     /// Whether the program is not installed on this host.
     fn lacks(&self, program: Program) -> bool {
+        if self.removed.contains(&program) {
+            return true;
+        }
         match program {
             Program::Pct | Program::Pvesh | Program::Pvesm => self.storages.is_none(),
             Program::Exportfs => self.exports.is_none(),
@@ -350,23 +354,6 @@ where
         path: path.clone(),
         source: std::io::Error::other(error),
     }
-}
-
-fn set_permissions(state: &mut State, change: &PermissionChange) -> bool {
-    let top = state
-        .mounts
-        .iter()
-        .rfind(|mount| mount.target == change.path);
-    if !top.is_some_and(|mount| mount.fstype == "zfs" && mount.source == change.dataset) {
-        return false;
-    }
-    let Some(entry) = state.entry_mut(&change.path) else {
-        return false;
-    };
-    entry.uid = change.uid.unwrap_or(entry.uid);
-    entry.gid = change.gid.unwrap_or(entry.gid);
-    entry.mode = change.mode.unwrap_or(entry.mode);
-    true
 }
 
 /// Runs an arbitrary command line. A program that phoenix never runs is not found, with the exit
@@ -409,10 +396,11 @@ fn effect(command: &Command) -> Effect {
         Program::Pvesh => first == "get",
         Program::Pct => first == "list",
         Program::Exportfs => first == "-s",
-        Program::Pvesm | Program::UpdateInitramfs => false,
+        Program::Pvesm | Program::Setfacl | Program::UpdateInitramfs => false,
         Program::Find
         | Program::Fwupdmgr
         | Program::Getent
+        | Program::Getfacl
         | Program::Lsblk
         | Program::Nvme
         | Program::Smartctl
@@ -433,6 +421,7 @@ fn look(state: &State, command: &Command) -> Output {
         (Program::Zpool, "get") => zpool::get(state, rest),
         (Program::Lsblk, _) => disk::lsblk(state, args),
         (Program::Find, _) => files::find(state, args),
+        (Program::Getfacl, _) => access::getfacl(state, args),
         (Program::Wipefs, "-J") => disk::find_signatures(state, rest),
         (Program::Getent, _) => files::getent(state, args),
         (Program::Smartctl, _) => health::smartctl(state, args),
@@ -468,6 +457,7 @@ fn act(state: &mut State, command: &Command) -> Output {
         (Program::UpdateInitramfs, "-u") if words(rest) == ["-k", "all"] => {
             Output::success("update-initramfs: Generating /boot/initrd.img-6.14.8-2-pve\n")
         }
+        (Program::Setfacl, _) => access::setfacl(state, args),
         _ => refuse(command),
     }
 }

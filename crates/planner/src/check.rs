@@ -164,7 +164,9 @@ fn is_empty(operation: &Operation) -> bool {
         Operation::CreatePool(create) => create.vdevs.is_empty(),
         Operation::SetPool(set) => set.properties.is_empty() && set.root_properties.is_empty(),
         Operation::SetDataset(set) => set.properties.is_empty() && set.mount.is_none(),
-        Operation::SetPermissions(set) => (set.uid, set.gid, set.mode) == (None, None, None),
+        Operation::SetPermissions(set) => {
+            (set.uid, set.gid, set.mode) == (None, None, None) && set.acl.is_empty()
+        }
         Operation::SetStorage(set) => set.options.is_empty() && set.delete.is_empty(),
         Operation::SetExport(set) => set.clients.is_empty(),
         Operation::SetArc(set) => !set.runtime && !set.persistent,

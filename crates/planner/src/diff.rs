@@ -4,6 +4,7 @@
 //! refusal holds up, and the order of everything. The verdicts are made per kind of object in the
 //! modules below; the facts that several of them share are in `facts`.
 
+mod acl;
 mod arc;
 mod capacity;
 mod dataset;

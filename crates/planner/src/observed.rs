@@ -30,6 +30,12 @@ pub struct Observed {
     /// The directories that a mount would hide or a permission would change, by path. Absent
     /// directories are absent.
     pub directories: BTreeMap<String, ObservedDirectory>,
+    /// ACLs of the directories that are to have one, by path, as `getfacl -n` prints them:
+    /// permissions by who has them (`group:1001:`). `None` when the host has no such tools.
+    pub acls: Option<BTreeMap<String, BTreeMap<String, String>>>,
+    /// For each directory whose contents are to be like itself and are not: the first entry below
+    /// it that differs.
+    pub others_below: BTreeMap<String, String>,
     /// Every Proxmox storage, by id. `None` when the host has no Proxmox tools.
     pub storages: Option<BTreeMap<String, ObservedStorage>>,
     /// The NFS exports.
@@ -296,6 +302,7 @@ pub struct ObservedArc {
 /// Whether a directory is empty counts only where nothing is mounted on it yet, because that is
 /// where a mount would hide something. In a mounted dataset users come and go with their files.
 /// Whether a drive is unfit counts, its words do not: they hold numbers that grow by themselves.
+/// So it is with the first of the entries that differ from their directory.
 pub fn digest(observed: &Observed) -> String {
     let mut observed = observed.clone();
     for dataset in observed.datasets.values().filter(|dataset| dataset.mounted) {
@@ -314,5 +321,6 @@ pub fn digest(observed: &Observed) -> String {
     {
         words.clear();
     }
+    observed.others_below.values_mut().for_each(String::clear);
     canonical::sha256(&observed)
 }

@@ -189,7 +189,8 @@ pub enum Operation {
     CreateDataset(CreateDataset),
     /// Sets properties of a dataset, mounts it, or both.
     SetDataset(SetDataset),
-    /// Sets owner, group and mode of a mounted dataset's root directory.
+    /// Sets owner, group, mode and ACL of a mounted dataset's root directory, or of everything in
+    /// it.
     SetPermissions(SetPermissions),
     /// Adds a Proxmox storage.
     AddStorage(AddStorage),
@@ -343,6 +344,12 @@ pub struct SetPermissions {
     pub gid: Option<u32>,
     /// Mode to set.
     pub mode: Option<u32>,
+    /// Whether everything below the directory is set as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recursive: bool,
+    /// Entries of the ACL to set: permissions such as `rwx`, by who has them (`group:1001:`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub acl: BTreeMap<String, String>,
 }
 
 /// See [`Operation::AddStorage`].

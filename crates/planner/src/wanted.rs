@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use phoenix_config::model::{Config, Dataset, Permissions, Pool, Principal};
+use phoenix_config::model::{AclWho, Config, Dataset, Permissions, Pool, Principal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,12 @@ pub struct Wanted {
     pub wear_critical_percent: Option<u8>,
     /// Directories to look at.
     pub directories: BTreeSet<String>,
+    /// Directories whose ACL is looked at.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub acls: BTreeSet<String>,
+    /// Directories whose contents are compared with themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trees: BTreeMap<String, Compared>,
     /// Containers.
     pub containers: BTreeSet<u32>,
     /// User names to resolve.
@@ -40,6 +46,18 @@ pub struct Wanted {
     pub exports: bool,
     /// Whether to look at the ZFS read cache.
     pub arc: bool,
+}
+
+/// In what everything below a directory should be like the directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// The owner.
+    pub owner: bool,
+    /// The group.
+    pub group: bool,
+    /// The mode, as far as files have it.
+    pub mode: bool,
 }
 
 /// Pool properties that are read whatever the file says.
@@ -111,18 +129,42 @@ impl Wanted {
         self.directories
             .extend(dataset.mountpoint.as_ref().map(ToString::to_string));
         if let Some(permissions) = &dataset.permissions {
-            self.add_principals(permissions);
+            self.add_permissions(
+                permissions,
+                dataset.mountpoint.as_ref().map(ToString::to_string),
+            );
         }
     }
 
-    fn add_principals(&mut self, permissions: &Permissions) {
+    fn add_permissions(&mut self, permissions: &Permissions, path: Option<String>) {
         if let Some(Principal::Name(name)) = &permissions.owner {
             self.users.insert(name.clone());
         }
         if let Some(Principal::Name(name)) = &permissions.group {
             self.groups.insert(name.clone());
         }
+        for entry in &permissions.acl {
+            match &entry.who {
+                AclWho::User(Principal::Name(name)) => self.users.insert(name.clone()),
+                AclWho::Group(Principal::Name(name)) => self.groups.insert(name.clone()),
+                _ => continue,
+            };
+        }
         self.containers.extend(permissions.container);
+        let Some(path) = path else {
+            return;
+        };
+        if permissions.recursive {
+            let compared = Compared {
+                owner: permissions.owner.is_some(),
+                group: permissions.group.is_some(),
+                mode: permissions.mode.is_some(),
+            };
+            self.trees.insert(path.clone(), compared);
+        }
+        if !permissions.acl.is_empty() {
+            self.acls.insert(path);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::acl;
 use super::index::Index;
 use crate::code::Code;
 use crate::diagnostic::Finding;
@@ -22,9 +23,13 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
             IdSpace::Host => container_unused(permissions),
             IdSpace::Container => container_name(permissions),
         });
+        findings.extend(recursive_nothing(permissions));
         if dataset.mountpoint.is_none() {
             findings.push(no_directory(dataset, permissions));
-        } else if permissions.ids == IdSpace::Container
+            continue;
+        }
+        acl::check(index, dataset, permissions, findings);
+        if permissions.ids == IdSpace::Container
             && permissions.container.is_none()
             && !shared.contains(dataset.name.as_str())
         {
@@ -44,13 +49,32 @@ fn container_unused(permissions: &Permissions) -> Option<Finding> {
     Some(finding.at_key(&permissions.origin.key("container"), "has no effect"))
 }
 
+fn recursive_nothing(permissions: &Permissions) -> Option<Finding> {
+    let is_something =
+        permissions.owner.is_some() || permissions.group.is_some() || permissions.mode.is_some();
+    if !permissions.recursive || is_something {
+        return None;
+    }
+    let finding = Finding::error(
+        Code::PermissionsRecursiveNothing,
+        "`recursive` says nothing here: neither owner, group nor mode is declared",
+    )
+    .help("declare what everything in the directory should have, or remove `recursive`");
+    Some(finding.at_key(&permissions.origin.key("recursive"), "has no effect"))
+}
+
 /// Only the container's own user database knows its names.
 fn container_name(permissions: &Permissions) -> Option<Finding> {
-    let principals = [("owner", &permissions.owner), ("group", &permissions.group)];
-    let mut names = principals
+    let origin = &permissions.origin;
+    let owner = (origin.key("owner"), permissions.owner.as_ref());
+    let group = (origin.key("group"), permissions.group.as_ref());
+    let entries = permissions.acl.iter();
+    let entries = entries.map(|entry| (entry.origin.clone(), entry.principal()));
+    let mut names = [owner, group]
         .into_iter()
-        .filter_map(|(key, principal)| match principal {
-            Some(Principal::Name(name)) => Some((key, name)),
+        .chain(entries)
+        .filter_map(|(at, principal)| match principal {
+            Some(Principal::Name(name)) => Some((at, name)),
             _ => None,
         })
         .peekable();
@@ -60,8 +84,8 @@ fn container_name(permissions: &Permissions) -> Option<Finding> {
         format!("\"{name}\" cannot be looked up on the host: the ids are a container's"),
     )
     .help("write the number that `id` shows inside the container");
-    Some(names.fold(finding, |finding, (key, _)| {
-        finding.at(&permissions.origin.key(key), "a name of the container")
+    Some(names.fold(finding, |finding, (at, _)| {
+        finding.at(&at, "a name of the container")
     }))
 }
 

@@ -416,7 +416,95 @@ fn permissions() {
             json!({"owner": "www-data", "group": "backup", "ids": "container"}),
             &["permissions::container-name | www-data | backup"],
         ),
+        (
+            "/zfs/datasets/0/permissions",
+            json!({"owner": 1, "recursive": true}),
+            &[],
+        ),
+        (
+            "/zfs/datasets/0/permissions",
+            json!({"recursive": true}),
+            &["permissions::recursive-nothing | recursive"],
+        ),
     ]);
+}
+
+#[test]
+fn acls() {
+    let posix = || ("/zfs/datasets/0/properties/acltype", json!("posixacl"));
+    let with = |mode: &str, acl: Value| {
+        let permissions = json!({"mode": mode, "acl": acl});
+        ("/zfs/datasets/0/permissions", permissions)
+    };
+    for (acl, expected) in [
+        (json!(["group:1001:rwx", "default:group:1001:rwx"]), vec![]),
+        (
+            json!(["u:33:rx", "d:u:33:r-x", "d:o::---", "d:m::rwx"]),
+            vec![],
+        ),
+        (json!(["group:backup:-"]), vec![]),
+        (
+            json!(["group:1001"]),
+            vec!["schema::invalid-value | group:1001"],
+        ),
+        (
+            json!(["group:1001:rwq"]),
+            vec!["schema::invalid-value | group:1001:rwq"],
+        ),
+        (
+            json!(["group:1001:rr"]),
+            vec!["schema::invalid-value | group:1001:rr"],
+        ),
+        (
+            json!(["group:1001:"]),
+            vec!["schema::invalid-value | group:1001:"],
+        ),
+        (
+            json!(["mask:1001:rwx"]),
+            vec!["schema::invalid-value | mask:1001:rwx"],
+        ),
+        (
+            json!(["group:4294967295:rwx"]),
+            vec!["schema::invalid-value | group:4294967295:rwx"],
+        ),
+        (json!(["other::r"]), vec!["schema::conflict | other::r"]),
+        (
+            json!(["u:33:r", "user:33:rw"]),
+            vec!["schema::conflict | user:33:rw | u:33:r"],
+        ),
+    ] {
+        let drawn = drawn(&[posix(), with("2770", acl.clone())]);
+        assert_eq!(drawn, expected, "{acl}");
+    }
+    let entry = || json!(["group:1001:rwx"]);
+    assert_eq!(
+        drawn(&[with("2770", entry())]),
+        ["permissions::acl-not-enabled | acl"]
+    );
+    let inherited = ("/zfs/pools/0/root_properties", json!({"acltype": "posix"}));
+    assert_eq!(
+        drawn(&[inherited, with("2770", entry())]),
+        Vec::<String>::new()
+    );
+    let off = ("/zfs/datasets/0/properties/acltype", json!("off"));
+    assert_eq!(
+        drawn(&[off, with("2770", entry())]),
+        ["permissions::acl-not-enabled | acl | off"]
+    );
+    assert_eq!(
+        drawn(&[posix(), with("2750", entry())]),
+        ["permissions::acl-beyond-mask | group:1001:rwx | 2750"]
+    );
+    let without_mode = ("/zfs/datasets/0/permissions", json!({"acl": entry()}));
+    assert_eq!(
+        drawn(&[posix(), without_mode]),
+        ["permissions::acl-without-mode | acl"]
+    );
+    let inside = ("/zfs/datasets/0/permissions/ids", json!("container"));
+    assert_eq!(
+        drawn(&[posix(), with("2770", json!(["group:www-data:rwx"])), inside]),
+        ["permissions::container-name | group:www-data:rwx"]
+    );
 }
 
 #[test]

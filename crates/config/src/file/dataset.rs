@@ -142,6 +142,15 @@ pub(crate) struct Permissions {
     /// containers mount the dataset and map their ids differently.
     #[schemars(range(min = 100, max = 999_999_999), extend("examples" = [101]))]
     pub(crate) container: Option<u32>,
+    /// Whether everything below the directory gets the same owner, group and mode. Child datasets
+    /// and symbolic links are not followed; files get the mode without set-id and sticky bits, and
+    /// are executable only if they were. Default: false, only the directory itself.
+    pub(crate) recursive: Option<bool>,
+    /// Entries of the directory's POSIX ACL, as setfacl(1) takes them, with `default:` before those
+    /// that new files get. Entries that are not listed are left alone. Needs `mode`, and
+    /// `acltype=posixacl` on the dataset.
+    #[schemars(extend("examples" = [["group:101001:rwx", "default:group:101001:rwx"]]))]
+    pub(crate) acl: List<String>,
 }
 
 /// Whose user and group numbers are meant.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use super::Properties;
+use super::{AclEntry, Properties};
 use crate::address::Address;
 use crate::pointer::Pointer;
 
@@ -80,6 +80,10 @@ pub struct Permissions {
     /// The container whose numbers they are with [`IdSpace::Container`]; `None` means all that
     /// mount the dataset.
     pub container: Option<u32>,
+    /// Whether everything below the directory, in the same dataset, gets the same.
+    pub recursive: bool,
+    /// Entries that the directory's ACL must have, in file order. Others are left alone.
+    pub acl: Vec<AclEntry>,
 }
 
 /// A user or a group, by number or by name.

@@ -2,6 +2,7 @@
 
 use phoenix_zfs::property::DatasetType;
 
+use super::acl;
 use super::context::{self, Context, items};
 use super::properties::{Owner, properties, set};
 use super::storage;
@@ -162,9 +163,11 @@ fn permissions(context: &mut Context, declared: file::Permissions, at: &Pointer)
     let mut id = |value: Option<Scalar>, key: &str| {
         value.and_then(|value| principal(context, &value, &at.key(key), key))
     };
+    let (owner, group) = (id(declared.owner, "owner"), id(declared.group, "group"));
+    let acl = acl::entries(context, declared.acl, &at.key("acl"));
     Permissions {
-        owner: id(declared.owner, "owner"),
-        group: id(declared.group, "group"),
+        owner,
+        group,
         // The schema has let only octal digits pass.
         mode: declared
             .mode
@@ -174,12 +177,19 @@ fn permissions(context: &mut Context, declared: file::Permissions, at: &Pointer)
             Some(file::Ids::Host) | None => IdSpace::Host,
         },
         container: declared.container,
+        recursive: declared.recursive.unwrap_or_default(),
+        acl,
         origin: at.clone(),
     }
 }
 
 /// A user or group. The highest 32-bit number is no id: chown(2) reads it as "leave alone".
-fn principal(context: &mut Context, value: &Scalar, at: &Pointer, key: &str) -> Option<Principal> {
+pub(super) fn principal(
+    context: &mut Context,
+    value: &Scalar,
+    at: &Pointer,
+    key: &str,
+) -> Option<Principal> {
     let text = value.word();
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         if let Some(id) = text.parse().ok().filter(|id| *id != u32::MAX) {

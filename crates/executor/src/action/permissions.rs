@@ -1,6 +1,10 @@
-//! Sets owner, group and mode of a dataset's root directory.
+//! Sets owner, group, mode and ACL of a dataset's root directory, and of everything in it.
 
+use camino::Utf8Path;
+use phoenix_host::acl::{self, Acl};
+use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_host::system::DirectoryRow;
+use phoenix_host::tree::{self, Common};
 use phoenix_host::{Host, PermissionChange};
 use phoenix_planner::plan::SetPermissions;
 
@@ -15,19 +19,30 @@ pub(super) fn set(operation: &SetPermissions, host: &dyn Host) -> Result<Done, F
     let goal = format!("cannot set the permissions of {path}");
     let goal = Goal(&goal);
     must_be_served(goal, host, path, Some(dataset))?;
-    if differing(operation, directory(goal, host, path)?).is_empty() {
+    let ids_and_mode = differing(goal, operation, host)?;
+    let acl = differing_acl(goal, operation, host)?;
+    if ids_and_mode.is_empty() && acl.is_empty() {
         return Ok(Done::Unchanged);
     }
-    let change = PermissionChange {
-        dataset: dataset.clone(),
-        path: path.into(),
-        uid: operation.uid,
-        gid: operation.gid,
-        mode: operation.mode,
-    };
-    host.set_permissions(&change)
-        .map_err(|error| goal.host(&error))?;
-    let left = differing(operation, directory(goal, host, path)?);
+    if !ids_and_mode.is_empty() {
+        let change = PermissionChange {
+            dataset: dataset.clone(),
+            path: path.into(),
+            uid: operation.uid,
+            gid: operation.gid,
+            mode: operation.mode,
+            recursive: operation.recursive,
+        };
+        host.set_permissions(&change)
+            .map_err(|error| goal.host(&error))?;
+    }
+    // After the mode, which a mask would take for its own.
+    if !operation.acl.is_empty() {
+        goal.run(host, &acl::set(path, &operation.acl))?;
+        must_be_served(goal, host, path, Some(dataset))?;
+    }
+    let mut left = differing(goal, operation, host)?;
+    left.extend(differing_acl(goal, operation, host)?);
     if left.is_empty() {
         Ok(Done::Changed)
     } else {
@@ -35,10 +50,23 @@ pub(super) fn set(operation: &SetPermissions, host: &dyn Host) -> Result<Done, F
     }
 }
 
-fn differing(operation: &SetPermissions, there: Option<DirectoryRow>) -> Vec<String> {
-    let Some(there) = there else {
-        return vec!["the directory is gone".to_owned()];
+fn differing(
+    goal: Goal<'_>,
+    operation: &SetPermissions,
+    host: &dyn Host,
+) -> Result<Vec<String>, Failure> {
+    let Some(there) = directory(goal, host, &operation.path)? else {
+        return Ok(vec!["the directory is gone".to_owned()]);
     };
+    let mut left = differing_root(operation, &there);
+    if operation.recursive {
+        let other = first_other(goal, operation, host)?;
+        left.extend(other.map(|path| format!("{path} differs")));
+    }
+    Ok(left)
+}
+
+fn differing_root(operation: &SetPermissions, there: &DirectoryRow) -> Vec<String> {
     let id = |what: &str, wanted: Option<u32>, is: u32| {
         let wanted = wanted.filter(|wanted| *wanted != is)?;
         Some(format!("the {what} is {is} instead of {wanted}"))
@@ -55,4 +83,49 @@ fn differing(operation: &SetPermissions, there: Option<DirectoryRow>) -> Vec<Str
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn first_other(
+    goal: Goal<'_>,
+    operation: &SetPermissions,
+    host: &dyn Host,
+) -> Result<Option<String>, Failure> {
+    let text = host
+        .read_file(Utf8Path::new(MOUNTS_FILE))
+        .map_err(|error| goal.host(&error))?
+        .unwrap_or_default();
+    let mounts = parse_mounts(&text).map_err(|error| goal.parse(&error))?;
+    let common = Common {
+        uid: operation.uid,
+        gid: operation.gid,
+        mode: operation.mode,
+    };
+    tree::read_other(host, &operation.path, &common, &mounts).map_err(|error| goal.read(&error))
+}
+
+fn differing_acl(
+    goal: Goal<'_>,
+    operation: &SetPermissions,
+    host: &dyn Host,
+) -> Result<Vec<String>, Failure> {
+    if operation.acl.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = operation.path.as_str();
+    let acls = acl::read(host, &[path]).map_err(|error| goal.read(&error))?;
+    let Some(mut acls) = acls else {
+        return Err(goal.because(
+            "the host has no getfacl and setfacl",
+            format!(
+                "install them (apt install {}), then run phoenix again",
+                acl::PACKAGE
+            ),
+        ));
+    };
+    let there: Acl = acls.remove(Utf8Path::new(path)).unwrap_or_default();
+    let wanted = operation.acl.iter();
+    let differs = wanted.filter(|(who, permissions)| there.get(*who) != Some(permissions));
+    Ok(differs
+        .map(|(who, permissions)| format!("the ACL has no entry {who}{permissions}"))
+        .collect())
 }

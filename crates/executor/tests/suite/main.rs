@@ -8,6 +8,7 @@
 mod convergence;
 mod failures;
 mod observing;
+mod permissions;
 mod safety;
 mod steps;
 mod support;

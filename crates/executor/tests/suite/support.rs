@@ -33,8 +33,10 @@ pub(crate) const EVERYTHING: &str = r#"{
     "datasets": [
       {"pool": "quickOS", "name": "vm", "properties": {"compression": "zstd", "quota": "800G"},
        "storage": {"id": "quick-vm", "type": "zfspool", "content": ["images", "rootdir"]}},
-      {"pool": "quickOS", "name": "data", "properties": {"recordsize": "16K", "sync": "always"},
-       "permissions": {"owner": 100000, "group": 100000, "mode": "2775"}},
+      {"pool": "quickOS", "name": "data", "properties": {"recordsize": "16K", "sync": "always",
+                                                           "acltype": "posixacl"},
+       "permissions": {"owner": 100000, "group": 100000, "mode": "2775", "recursive": true,
+                       "acl": ["group:1001:rwx", "default:group:1001:rwx"]}},
       {"pool": "quickOS", "name": "data/logs", "properties": {"quota": "100G"}},
       {"pool": "quickOS", "name": "swap", "type": "volume", "volsize": "8G",
        "properties": {"volblocksize": "16K"}},

@@ -12,7 +12,7 @@ use camino::Utf8Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::failed;
+use super::{failed, tree};
 use crate::parse::unescape_octal;
 use crate::{HostError, PermissionChange};
 
@@ -20,7 +20,7 @@ use crate::{HostError, PermissionChange};
 pub(super) const MOUNTINFO_FILE: &str = "/proc/self/mountinfo";
 
 /// The bits that a mode is compared by.
-const MODE_BITS: u32 = 0o7777;
+pub(super) const MODE_BITS: u32 = 0o7777;
 
 /// Makes the change; `mounts` is the text of [`MOUNTINFO_FILE`].
 pub(super) fn change(mounts: &str, change: &PermissionChange) -> Result<(), HostError> {
@@ -51,6 +51,9 @@ pub(super) fn change(mounts: &str, change: &PermissionChange) -> Result<(), Host
             after.mode() & MODE_BITS
         );
         return Err(wrong(io::Error::other(message)));
+    }
+    if change.recursive {
+        tree::change_below(&directory, change).map_err(wrong)?;
     }
     Ok(())
 }
@@ -131,6 +134,7 @@ mod tests {
             uid: None,
             gid: None,
             mode: Some(mode),
+            recursive: false,
         }
     }
 
@@ -149,6 +153,66 @@ mod tests {
         };
         change(&mounted.line, &wanted).unwrap();
         assert_eq!(mode(&mounted.path), 0o2770);
+    }
+
+    /// What `find` says before and after, and what a link into another place is good for.
+    #[test]
+    fn a_tree_becomes_like_its_root_and_links_are_not_followed() {
+        let mounted = mounted();
+        let outside = tempfile::tempdir().unwrap();
+        let outside = Utf8PathBuf::try_from(outside.path().to_owned()).unwrap();
+        fs::write(outside.join("file"), "").unwrap();
+        let root = &mounted.path;
+        fs::create_dir_all(root.join("a [b]/c")).unwrap();
+        for (name, mode) in [
+            ("plain", 0o600),
+            ("a [b]/tool", 0o700),
+            ("a [b]/c/set-id", 0o4755),
+        ] {
+            fs::write(root.join(name), "").unwrap();
+            let permissions = Permissions::from_mode(mode);
+            fs::set_permissions(root.join(name), permissions).unwrap();
+        }
+        std::os::unix::fs::symlink(&outside, root.join("out")).unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("a [b]/dangling")).unwrap();
+        let untouched = (mode(&outside), mode(&outside.join("file")));
+
+        let host = crate::local::LocalHost::new();
+        let common = crate::tree::Common {
+            uid: None,
+            gid: None,
+            mode: Some(0o2750),
+        };
+        let other = || crate::tree::read_other(&host, root.as_str(), &common, &[]).unwrap();
+        assert!(other().is_some());
+        let wanted = PermissionChange {
+            recursive: true,
+            ..to_mode(root, 0o2750)
+        };
+        change(&mounted.line, &wanted).unwrap();
+        assert_eq!(other(), None);
+        for (name, expected) in [
+            ("", 0o2750),
+            ("plain", 0o640),
+            ("a [b]", 0o2750),
+            ("a [b]/tool", 0o750),
+            ("a [b]/c", 0o2750),
+            ("a [b]/c/set-id", 0o750),
+        ] {
+            assert_eq!(mode(&root.join(name)), expected, "{name}");
+        }
+        assert_eq!((mode(&outside), mode(&outside.join("file"))), untouched);
+
+        // Where something else is mounted, `find` does not look.
+        fs::set_permissions(root.join("a [b]"), Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(other(), Some(root.join("a [b]").into_string()));
+        let mount = crate::mounts::Mount {
+            source: "tank/b".to_owned(),
+            target: root.join("a [b]"),
+            fstype: "zfs".to_owned(),
+        };
+        let found = crate::tree::read_other(&host, root.as_str(), &common, &[mount]).unwrap();
+        assert_eq!(found, None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::command::Output;
 
 use super::state::{Arc, Entry, EntryKind, State};
-use super::{disk, mount, nfs};
+use super::{access, disk, mount, nfs};
 
 /// The parameter that limits the read cache.
 const ARC_MAX: &str = "/sys/module/zfs/parameters/zfs_arc_max";
@@ -127,7 +127,7 @@ fn arcstats(arc: &Arc) -> String {
     text
 }
 
-/// The three forms of `find` that phoenix uses.
+/// The four forms of `find` that phoenix uses.
 pub(super) fn find(state: &State, args: &[String]) -> Output {
     let expanded: Vec<String> = args.iter().map(|word| unescape(word)).collect();
     let words = super::words(&expanded);
@@ -155,6 +155,15 @@ pub(super) fn find(state: &State, args: &[String]) -> Output {
             "n\t%U\t%G\t%m\t%y\t%p\n",
             ")",
         ] if !paths.is_empty() => find_directories(state, paths),
+        [
+            directory,
+            "-xdev",
+            "-mindepth",
+            "1",
+            tests @ ..,
+            "-print",
+            "-quit",
+        ] => access::find_first(state, directory, tests),
         _ => {
             let text = "find: the simulated find knows only the expressions that phoenix uses\n";
             Output::failure(1, text)

@@ -52,6 +52,7 @@ pub(super) fn host(drives: &[(&str, u64)]) -> State {
             c_max: MEMORY - (1 << 30),
             c_min: MEMORY / 32,
         },
+        removed: BTreeSet::new(),
         faults: Vec::new(),
         made: 0,
     }

@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
+use crate::command::Program;
 
 /// The version of the state file that this build reads and writes.
 pub const FORMAT: u32 = 1;
@@ -48,6 +49,9 @@ pub struct State {
     pub exports: Option<Vec<Export>>,
     /// The ZFS read cache.
     pub arc: Arc,
+    /// Programs that somebody has removed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed: BTreeSet<Program>,
     /// Faults that have not fired yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
@@ -286,8 +290,12 @@ pub struct Entry {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Permission bits.
+    /// Permission bits. With named entries in the ACL the group's bits are the mask.
     pub mode: u32,
+    /// The ACL's entries that the mode does not hold, by who they are about (`group:1001:`,
+    /// `default:other::`); `group::` only beside named entries.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub acl: BTreeMap<String, String>,
 }
 
 /// What a path leads to.
@@ -346,6 +354,7 @@ impl Entry {
             uid: 0,
             gid: 0,
             mode: 0o755,
+            acl: BTreeMap::new(),
         }
     }
 
@@ -356,6 +365,7 @@ impl Entry {
             uid: 0,
             gid: 0,
             mode: 0o644,
+            acl: BTreeMap::new(),
         }
     }
 }

@@ -642,6 +642,7 @@ fn permissions_change_the_dataset_and_never_the_directory_below_it() {
         uid: Some(100_000),
         gid: None,
         mode: Some(0o2770),
+        recursive: false,
     };
     host.set_permissions(&change).unwrap();
     let entry = |host: &SimHost| {

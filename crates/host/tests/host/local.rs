@@ -274,6 +274,7 @@ fn permissions_change_only_where_the_dataset_is_mounted() {
             uid: None,
             gid: None,
             mode: Some(0o777),
+            recursive: false,
         };
         let error = host().set_permissions(&change).unwrap_err();
         assert!(matches!(error, HostError::NotMounted { .. }), "{error}");

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use phoenix_host::command::{Effect, Output};
-use phoenix_host::{arc, mounts, system};
+use phoenix_host::{acl, arc, mounts, system};
 
 use crate::{Scripted, argv};
 
@@ -177,4 +177,29 @@ fn only_the_limit_changes_in_modprobe_s_configuration() {
         assert_eq!(arc::modprobe_limit(after), Some(NEW), "{after}");
         assert_eq!(arc::with_modprobe_limit(after, NEW), after, "{after}");
     }
+}
+
+/// As getfacl 2.3.1 prints it.
+#[test]
+fn an_acl_is_read_with_its_limits_left_out() {
+    let text = "# file: /srv/a\\040b\n# owner: 0\n# group: 0\n# flags: -s-\nuser::rwx\n\
+                group::rwx\t#effective:r-x\ngroup:1001:rwx\t#effective:r-x\nmask::r-x\nother::---\n\
+                default:user::rwx\n\n# file: /a\\\\b\n# owner: 0\n# group: 0\nuser::rw-\n\n";
+    let acls = acl::parse(text).unwrap();
+    let shown: Vec<String> = acls
+        .iter()
+        .map(|(path, acl)| {
+            let entries = acl.iter().map(|(who, may)| format!(" {who}{may}"));
+            format!("{path}:{}", entries.collect::<String>())
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "/a\\b: user::rw-",
+            "/srv/a b: default:user::rwx group:1001:rwx group::rwx mask::r-x other::--- user::rwx",
+        ]
+    );
+    assert!(acl::parse("user::rwx\n").is_err());
+    assert!(acl::parse("# file: /a\nnonsense\n").is_err());
 }

@@ -162,6 +162,7 @@ fn a_read_only_host_passes_reads_and_nothing_else() {
         uid: None,
         gid: None,
         mode: Some(0o755),
+        recursive: false,
     };
     for result in [
         host.write_file(file, ""),

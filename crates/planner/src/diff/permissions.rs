@@ -1,10 +1,11 @@
-//! Owner, group and mode of a dataset's root directory, in the host's numbers.
+//! Owner, group, mode and ACL of a dataset's root directory, and of everything below it, in the host's numbers.
 
 use phoenix_config::model::{Dataset, Permissions, Principal};
 
+use super::acl::{self, Acl};
 use super::facts::{Facts, value};
 use super::ids::{Ids, Kind};
-use super::verdict::{Verdict, changed_field, to_do};
+use super::verdict::{Stop, Verdict, changed_field, refused, to_do};
 use crate::observed::ObservedDirectory;
 use crate::plan::{Action, Change, Operation, SetPermissions};
 
@@ -17,6 +18,8 @@ const FRESH: ObservedDirectory = ObservedDirectory {
     not_a_directory: false,
 };
 const MODE_BITS: u32 = 0o7777;
+/// The field that stands for everything below a directory.
+const CONTENTS: &str = "contents";
 
 pub(super) fn diff(facts: &Facts<'_>, dataset: &Dataset, permissions: &Permissions) -> Verdict {
     let path = facts.mounted_at(&dataset.name)?;
@@ -36,14 +39,36 @@ pub(super) fn diff(facts: &Facts<'_>, dataset: &Dataset, permissions: &Permissio
     let differs = |wanted: Option<u32>, has: fn(&ObservedDirectory) -> u32| {
         wanted.filter(|wanted| live.is_none_or(|live| has(live) != *wanted))
     };
-    let set = SetPermissions {
+    let mut set = SetPermissions {
         dataset: dataset.name.clone(),
         uid: differs(uid, |live| live.uid),
         gid: differs(gid, |live| live.gid),
         mode: differs(mode, |live| live.mode & MODE_BITS),
         path: path.clone(),
+        recursive: false,
+        acl: Acl::new(),
     };
-    let changes = changes(&set, live.filter(|_| !is_new));
+    let mut changes = changes(&set, live.filter(|_| !is_new));
+    // There is nothing in a new dataset yet.
+    if permissions.recursive
+        && !is_new
+        && let Some(change) = contents(facts, &path, live.is_some(), !changes.is_empty())
+    {
+        changes.push(change);
+        (set.uid, set.gid, set.mode, set.recursive) = (uid, gid, mode, true);
+    }
+    if !permissions.acl.is_empty() {
+        let acl = acl::wanted(&ids, permissions)?;
+        let live = live_acl(facts, &path, live.is_some() && !is_new)?;
+        let differing = |(who, wanted): &(&String, &String)| live.get(*who) != Some(wanted);
+        if acl.iter().any(|entry| differing(&entry)) {
+            let before = acl.keys().filter_map(|who| live.get_key_value(who));
+            let before = Some(acl::text(before)).filter(|text| !text.is_empty());
+            let after = acl::text(acl.iter());
+            changes.push(changed_field("acl", before, after));
+            set.acl = acl;
+        }
+    }
     if changes.is_empty() {
         return Ok(None);
     }
@@ -53,6 +78,31 @@ pub(super) fn diff(facts: &Facts<'_>, dataset: &Dataset, permissions: &Permissio
         Action::Update
     };
     to_do(action, changes, Operation::SetPermissions(set))
+}
+
+/// What is to be said about everything below the directory, if it has to be gone through: because
+/// something in it differs, because the directory itself does, or because it cannot be seen yet.
+fn contents(facts: &Facts<'_>, path: &str, is_visible: bool, root_differs: bool) -> Option<Change> {
+    let after = "like the directory";
+    match facts.observed.others_below.get(path) {
+        Some(first) if is_visible => {
+            let before = format!("others, such as {first}");
+            Some(changed_field(CONTENTS, Some(before), after))
+        }
+        _ => (root_differs || !is_visible).then(|| changed_field(CONTENTS, None, after)),
+    }
+}
+
+/// The ACL that the directory has; empty while it cannot be seen.
+fn live_acl(facts: &Facts<'_>, path: &str, is_visible: bool) -> Result<Acl, Stop> {
+    let Some(acls) = &facts.observed.acls else {
+        return Err(refused(
+            format!("the ACL of {path} cannot be set: the host has no getfacl and setfacl"),
+            "install them (apt install acl), then run phoenix again",
+        ));
+    };
+    let live = acls.get(path).filter(|_| is_visible);
+    Ok(live.cloned().unwrap_or_default())
 }
 
 /// The dataset's root directory, if it can be seen: while the dataset is not mounted there, the

@@ -1,6 +1,8 @@
 //! Datasets and their permissions.
 
-use phoenix_planner::observed::{IdRange, ObservedDirectory};
+use std::collections::BTreeMap;
+
+use phoenix_planner::observed::{IdRange, Observed, ObservedDirectory};
 use phoenix_planner::plan::Operation;
 use serde_json::json;
 
@@ -522,6 +524,109 @@ fn permissions_are_in_the_hosts_numbers() {
             ],
         },
     ]);
+}
+
+#[test]
+fn an_acl_is_whole_and_in_the_hosts_numbers() {
+    let permissions = json!({"mode": "2770", "ids": "container", "acl":
+        ["group:1001:rwx", "user:33:rx", "default:group:1001:rwx", "default:other::-"]});
+    let file = file_with(&[
+        ("/zfs/datasets/1/properties/acltype", json!("posixacl")),
+        ("/zfs/datasets/1/permissions", permissions),
+    ]);
+    let acl = "default:group:101001:rwx,default:group::rwx,default:mask::rwx,default:other::---,\
+               default:user::rwx,group:101001:rwx,group::rwx,mask::rwx,other::---,user:100033:r-x,\
+               user::rwx";
+    let of_permissions = |host: &Observed| {
+        let mut lines = lines(&planned(&file, host));
+        lines.retain(|line| line.contains("permissions:tank/data:"));
+        lines
+    };
+    let step = |what: &str| {
+        vec![format!(
+            "{what} permissions:tank/data: mode 2770; acl {acl}"
+        )]
+    };
+    assert_eq!(of_permissions(&fresh()), step("create"));
+
+    let mut host = settled(&file);
+    assert_eq!(planned(&file, &host).steps, []);
+    let live = host.acls.as_mut().unwrap().get_mut("/tank/data").unwrap();
+    live.insert("mask::".to_owned(), "r-x".to_owned());
+    live.insert("user:7:".to_owned(), "rwx".to_owned());
+    let before = acl.replace("mask::rwx,other", "mask::r-x,other");
+    assert_eq!(
+        of_permissions(&host),
+        [format!(
+            "update permissions:tank/data: acl {before} -> {acl}"
+        )]
+    );
+    host.acls = None;
+    assert_eq!(
+        of_permissions(&host),
+        [
+            "refuse permissions:tank/data: the ACL of /tank/data cannot be set: the host has no \
+             getfacl and setfacl"
+        ]
+    );
+    host.datasets.get_mut("tank/data").unwrap().mounted = false;
+    host.acls = Some(BTreeMap::new());
+    assert_eq!(of_permissions(&host), step("update"));
+}
+
+#[test]
+fn a_whole_tree_is_gone_through_only_where_it_has_to_be() {
+    const RECURSIVE: (&str, &str) = ("/zfs/datasets/1/permissions/recursive", "true");
+    run(&[
+        Case {
+            name: "all alike",
+            file: &[RECURSIVE],
+            host: as_it_is,
+            plan: &[],
+        },
+        Case {
+            name: "one is not",
+            file: &[RECURSIVE],
+            host: |host| {
+                let first = ("/tank/data".to_owned(), "/tank/data/a".to_owned());
+                host.others_below.extend([first]);
+            },
+            plan: &[
+                "update permissions:tank/data: contents others, such as /tank/data/a -> like the \
+                 directory",
+            ],
+        },
+        Case {
+            name: "the directory is not",
+            file: &[RECURSIVE],
+            host: |host| host.directories.get_mut("/tank/data").unwrap().gid = 0,
+            plan: &["update permissions:tank/data: group 0 -> 100000; contents like the directory"],
+        },
+        Case {
+            name: "not asked for",
+            file: &[],
+            host: |host| {
+                let first = ("/tank/data".to_owned(), "/tank/data/a".to_owned());
+                host.others_below.extend([first]);
+            },
+            plan: &[],
+        },
+    ]);
+    // A step sets everything that is declared, not only what the directory itself lacks.
+    let file = file_with(&[("/zfs/datasets/1/permissions/recursive", json!(true))]);
+    let mut host = settled(&file);
+    host.directories.get_mut("/tank/data").unwrap().gid = 0;
+    let plan = planned(&file, &host);
+    let Operation::SetPermissions(set) = &plan.steps[0].operation else {
+        panic!("{:?}", plan.steps);
+    };
+    assert_eq!(
+        (set.uid, set.gid, set.mode, set.recursive),
+        (Some(100_000), Some(100_000), Some(0o2775), true)
+    );
+    let fresh = planned(&file, &fresh());
+    let steps = serde_json::to_string(&fresh.steps).unwrap();
+    assert!(!steps.contains("recursive"), "{steps}");
 }
 
 /// ZFS makes root directories as root:root 0755, so asking for that is no step.

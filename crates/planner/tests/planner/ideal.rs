@@ -225,6 +225,14 @@ fn set_permissions(set: &SetPermissions, host: &mut Observed) {
     directory.uid = set.uid.unwrap_or(directory.uid);
     directory.gid = set.gid.unwrap_or(directory.gid);
     directory.mode = set.mode.unwrap_or(directory.mode);
+    if set.recursive {
+        host.others_below.remove(&set.path);
+    }
+    if !set.acl.is_empty() {
+        let acls = host.acls.get_or_insert_default();
+        let acl = acls.entry(set.path.clone()).or_default();
+        acl.extend(set.acl.clone());
+    }
 }
 
 fn set_options(storage: &mut ObservedStorage, options: impl Iterator<Item = (String, String)>) {

@@ -106,6 +106,7 @@ pub(crate) fn fresh() -> Observed {
             .map(|(name, disk)| (format!("/dev/disk/by-id/nvme-{name}"), disk))
             .into(),
         storages: Some(BTreeMap::new()),
+        acls: Some(BTreeMap::new()),
         exports: ObservedExports {
             available: true,
             ..ObservedExports::default()
