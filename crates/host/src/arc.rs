@@ -87,6 +87,11 @@ pub fn with_modprobe_limit(text: &str, limit: u64) -> String {
         if !result.is_empty() && !result.ends_with('\n') {
             result.push('\n');
         }
+        if result.trim_end_matches(['\n', '\r']).ends_with('\\') {
+            // What follows would be swallowed, by a comment even: comments are continued too
+            // (kmod `libkmod-util.c`, `freadline_wrapped`).
+            result.push('\n');
+        }
         result.push_str("options zfs ");
         result.push_str(&setting);
         result.push('\n');

@@ -167,6 +167,26 @@ fn only_the_limit_changes_in_modprobe_s_configuration() {
              options zfs zfs_arc_max=32212254720\n",
         ),
         (
+            "options zfs zfs_arc_max=1\r\n# kept\r\n",
+            Some(1),
+            "options zfs zfs_arc_max=32212254720\r\n# kept\r\n",
+        ),
+        (
+            "# a comment that goes on \\\n",
+            None,
+            "# a comment that goes on \\\n\noptions zfs zfs_arc_max=32212254720\n",
+        ),
+        (
+            "# goes on \\\noptions zfs zfs_arc_max=1\n",
+            None,
+            "# goes on \\\noptions zfs zfs_arc_max=1\noptions zfs zfs_arc_max=32212254720\n",
+        ),
+        (
+            "options zfs zfs_arc_min=5 \\",
+            None,
+            "options zfs zfs_arc_min=5 \\\n\noptions zfs zfs_arc_max=32212254720\n",
+        ),
+        (
             "options zfs zfs_arc_max_percent=1\n",
             None,
             "options zfs zfs_arc_max_percent=1\noptions zfs zfs_arc_max=32212254720\n",
