@@ -30,7 +30,18 @@ pub fn drive_path(serial: &str) -> String {
 }
 
 const BOOT_SECONDS: u64 = 300;
-const MEMORY_MIB: &str = "4096";
+
+/// The guest's memory in MiB.
+pub const MEMORY_MIB: &str = "4096";
+
+/// What runs the guest's instructions on this machine, in words.
+pub fn accelerator() -> &'static str {
+    if hardware_virtualisation() {
+        "hardware virtualisation (KVM)"
+    } else {
+        "emulated instruction by instruction (QEMU TCG), about ten times slower than hardware"
+    }
+}
 
 /// A running guest. It goes on running when this value is dropped; see [`Guest::stop`].
 #[derive(Debug)]

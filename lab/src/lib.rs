@@ -14,6 +14,7 @@ pub mod image;
 pub mod qmp;
 pub mod remote;
 pub mod requirements;
+pub mod setup;
 
 use std::process::Output;
 

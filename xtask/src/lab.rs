@@ -115,16 +115,7 @@ fn record(names: &[String]) -> Result<(), Box<dyn Error>> {
 fn test(filter: Option<&str>) -> Result<ExitCode, Box<dyn Error>> {
     let image = image::build()?;
     println!("image: {}", image.folder);
-    let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "phoenix"])
-        .status()?;
-    if !built.success() {
-        return Ok(ExitCode::FAILURE);
-    }
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    let binary = Utf8PathBuf::from(target)
-        .join("release/phoenix")
-        .canonicalize_utf8()?;
+    let binary = phoenix_binary()?;
     let status = Command::new("cargo")
         .args([
             "test",
@@ -143,4 +134,21 @@ fn test(filter: Option<&str>) -> Result<ExitCode, Box<dyn Error>> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The program under test: what `PHOENIX_BINARY` names, else a release build made now.
+pub(crate) fn phoenix_binary() -> Result<Utf8PathBuf, Box<dyn Error>> {
+    if let Ok(named) = std::env::var("PHOENIX_BINARY") {
+        return Ok(Utf8PathBuf::from(named).canonicalize_utf8()?);
+    }
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--locked", "--package", "phoenix"])
+        .status()?;
+    if !built.success() {
+        return Err("phoenix does not build".into());
+    }
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    Ok(Utf8PathBuf::from(target)
+        .join("release/phoenix")
+        .canonicalize_utf8()?)
 }

@@ -49,8 +49,9 @@ enum Task {
     /// Build, boot, use and test the virtual machine with real OpenZFS.
     #[command(subcommand)]
     Lab(lab::LabCommand),
-    /// Measure validate and plan at growing sizes, each in a process of its own.
-    Bench(bench::Args),
+    /// Measure: against the alternatives in the lab, or as files grow.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 fn main() -> ExitCode {
@@ -89,7 +90,7 @@ fn run(task: Task) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Task::Tidy => report(&tidy::check(root())?),
         Task::Sim(args) => sim::run(&args),
-        Task::Bench(args) => bench::run(&args),
+        Task::Bench(command) => bench::run(&command),
         Task::Lab(command) => lab::run(&command),
     }
 }

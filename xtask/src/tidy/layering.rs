@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "phoenix-host",
             "phoenix-lab",
             "phoenix-planner",
+            "phoenix-zfs",
         ],
     ),
 ];
