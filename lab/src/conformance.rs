@@ -7,9 +7,13 @@ use std::fs;
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::LabError;
 use crate::remote::Remote;
+
+/// Runs in the guest.
+const DRIVER: &str = include_str!("conformance/driver.py");
 
 /// One command and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,42 +51,62 @@ pub fn scripts() -> Result<Vec<String>, LabError> {
     Ok(names)
 }
 
-/// Runs every command of the script `name` in a guest with empty drives.
+/// Runs every command of the script `name` in a guest with empty drives, over one connection:
+/// hundreds of them would cost more than the commands.
 ///
 /// # Errors
 /// When the script cannot be read or the guest cannot be reached.
 pub fn record(remote: &Remote, name: &str) -> Result<Vec<Exchange>, LabError> {
     let path = folder().join(format!("{name}.script"));
     let script = fs::read_to_string(&path).map_err(LabError::file(&path))?;
-    let lines = script
+    let lines: Vec<&str> = script
         .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| exchange(remote, line)).collect()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let argvs: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| words(line))
+        .collect::<Result<_, _>>()?;
+    let jobs = argvs.iter().zip(&lines).map(|(argv, line)| job(argv, line));
+    let jobs: Vec<Value> = jobs.collect();
+    remote.write("/root/conformance.py", DRIVER.as_bytes(), 0o700)?;
+    let ended = remote.feed(
+        "python3 /root/conformance.py",
+        Value::Array(jobs).to_string().as_bytes(),
+    )?;
+    let failed = |detail: String| LabError::Failed {
+        what: format!("running the script {name} in the guest"),
+        detail,
+    };
+    if ended.code != 0 {
+        return Err(failed(ended.stderr));
+    }
+    let answers: Vec<(i32, String, String)> =
+        serde_json::from_str(&ended.stdout).map_err(|error| failed(error.to_string()))?;
+    let exchange = |(argv, (code, stdout, stderr))| Exchange {
+        argv,
+        code,
+        stdout,
+        stderr,
+    };
+    Ok(argvs.into_iter().zip(answers).map(exchange).collect())
 }
 
-fn exchange(remote: &Remote, line: &str) -> Result<Exchange, LabError> {
-    let argv = shlex::split(line).ok_or_else(|| LabError::Failed {
+fn words(line: &str) -> Result<Vec<String>, LabError> {
+    shlex::split(line).ok_or_else(|| LabError::Failed {
         what: format!("reading `{line}`"),
         detail: "its quotes do not match".to_owned(),
-    })?;
-    if let [program, path, contents] = argv.as_slice()
-        && program == "write-file"
-    {
-        remote.write(path, contents.replace("\\n", "\n").as_bytes(), 0o644)?;
-        return Ok(Exchange {
-            argv,
-            code: 0,
-            stdout: String::new(),
-            stderr: String::new(),
-        });
-    }
-    let ended = remote.shell(&format!("LC_ALL=C.UTF-8 {line}"))?;
-    Ok(Exchange {
-        argv,
-        code: ended.code,
-        stdout: ended.stdout,
-        stderr: ended.stderr,
     })
+}
+
+/// One line of a script as the driver takes it.
+fn job(argv: &[String], line: &str) -> Value {
+    match argv {
+        [program, path, contents] if program == "write-file" => {
+            json!({ "path": path, "contents": contents.replace("\\n", "\n") })
+        }
+        _ => json!({ "line": format!("LC_ALL=C.UTF-8 {line}") }),
+    }
 }
 
 /// A recording as text: one exchange a line.

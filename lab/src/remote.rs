@@ -73,25 +73,34 @@ impl Remote {
     pub fn write(&self, to: &str, contents: &[u8], mode: u32) -> Result<(), LabError> {
         let script =
             format!("mkdir -p \"$(dirname '{to}')\" && cat > '{to}' && chmod {mode:o} '{to}'");
+        let ended = self.feed(&script, contents)?;
+        if ended.code == 0 {
+            return Ok(());
+        }
+        Err(LabError::Failed {
+            what: format!("writing {to} in the guest"),
+            detail: ended.stderr,
+        })
+    }
+
+    /// Runs a line of shell as root with `input` as its standard input, whatever its exit code.
+    ///
+    /// # Errors
+    /// When ssh could not be started or went away.
+    pub fn feed(&self, script: &str, input: &[u8]) -> Result<Ended, LabError> {
         let mut child = self
             .ssh()
             .arg(script)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(LabError::file("ssh"))?;
         if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(contents).map_err(LabError::file(to))?;
+            stdin.write_all(input).map_err(LabError::file("ssh"))?;
         }
-        let output = child.wait_with_output().map_err(LabError::file(to))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(LabError::failed(
-            format!("writing {to} in the guest"),
-            &output,
-        ))
+        let output = child.wait_with_output().map_err(LabError::file("ssh"))?;
+        Ok(ended(&output))
     }
 
     /// An ssh command line up to and including the host; callers add the remote command.

@@ -19,22 +19,27 @@ const PROGRAMS: [(&str, &str); 6] = [
 /// # Errors
 /// Names everything that is missing, and the command that installs it.
 pub fn check() -> Result<(), LabError> {
-    let lacking: Vec<_> = PROGRAMS
-        .iter()
-        .filter(|(program, _)| !installed(program))
-        .collect();
-    if lacking.is_empty() {
+    let missing: Vec<_> = lacking().map(|(program, _)| program).collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    let mut packages: Vec<&str> = lacking.iter().map(|(_, package)| *package).collect();
-    packages.dedup();
+    let packages = missing_packages().join(" ");
     Err(LabError::Missing {
-        missing: lacking.iter().map(|(program, _)| *program).collect(),
-        install: format!(
-            "apt-get install -y --no-install-recommends {}",
-            packages.join(" ")
-        ),
+        missing,
+        install: format!("apt-get install -y --no-install-recommends {packages}"),
     })
+}
+
+/// The Debian packages that this machine still needs, each once.
+pub fn missing_packages() -> Vec<&'static str> {
+    let mut packages: Vec<_> = lacking().map(|(_, package)| package).collect();
+    packages.dedup();
+    packages
+}
+
+fn lacking() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let programs = PROGRAMS.into_iter();
+    programs.filter(|(program, _)| !installed(program))
 }
 
 fn installed(program: &str) -> bool {

@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 use camino::Utf8PathBuf;
 use clap::Subcommand;
 use phoenix_lab::guest::{DRIVES, Guest, drive_path};
-use phoenix_lab::{conformance, image};
+use phoenix_lab::{conformance, image, requirements};
 
 /// The guest that `up`, `ssh` and `down` mean; tests use one of their own.
 const GUEST: &str = "default";
@@ -23,6 +23,8 @@ const GUEST: &str = "default";
 pub(crate) enum LabCommand {
     /// Build the guest's image, unless the cache has it (about six minutes on two cores).
     Build,
+    /// Print the Debian packages that the lab still needs on this machine, and nothing if none.
+    Missing,
     /// Boot a pristine guest with three empty NVMe drives.
     Up {
         /// Boot the last guest again instead, with its drives and system as they were.
@@ -55,6 +57,11 @@ pub(crate) fn run(command: &LabCommand) -> Result<ExitCode, Box<dyn Error>> {
         LabCommand::Build => {
             let image = image::build()?;
             println!("image: {}", image.folder);
+        }
+        LabCommand::Missing => {
+            for package in requirements::missing_packages() {
+                println!("{package}");
+            }
         }
         LabCommand::Up { keep } => up(*keep)?,
         LabCommand::Ssh { command } => return ssh(command),
@@ -125,7 +132,6 @@ fn test(filter: Option<&str>) -> Result<ExitCode, Box<dyn Error>> {
             "guest",
             "--",
         ])
-        .arg("--test-threads=1")
         .args(filter)
         .env("PHOENIX_BINARY", binary)
         .status()?;

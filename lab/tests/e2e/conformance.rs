@@ -3,12 +3,16 @@
 use phoenix_lab::conformance::{self, Exchange};
 use phoenix_lab::guest::Guest;
 
+use crate::host::only_one;
+
 #[test]
 fn the_recordings_are_what_the_real_tools_say() {
+    let _turn = only_one();
     let mut compared = 0;
     for name in conformance::scripts().unwrap() {
         let guest = Guest::pristine("e2e").unwrap();
         let now = conformance::record(&guest.remote, &name).unwrap();
+        guest.stop().unwrap();
         let path = conformance::folder().join(format!("{name}.jsonl"));
         let committed = std::fs::read_to_string(path).unwrap();
         let then: Vec<Exchange> = committed

@@ -1,25 +1,48 @@
 //! The guest as the tests see it: a Proxmox-like host with phoenix installed and the user's plan.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use camino::Utf8Path;
 use phoenix_lab::guest::Guest;
 use phoenix_lab::remote::Ended;
 use phoenix_lab::setup;
 pub(crate) use phoenix_lab::setup::{ARC_MAX, CONFIG};
 
+/// There is one guest: tests that want it wait for each other, however many threads run them.
+static GUEST: Mutex<()> = Mutex::new(());
+
+/// Waits until no other test uses the guest. A test that failed leaves it to the next one.
+pub(crate) fn only_one() -> MutexGuard<'static, ()> {
+    GUEST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A booted guest with phoenix, the stand-ins, two containers and the user's completed plan.
 pub(crate) struct Host {
     pub(crate) guest: Guest,
     pub(crate) config: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Drop for Host {
+    /// The next test boots its own. A guest that will not stop is stopped by whoever boots next.
+    fn drop(&mut self) {
+        drop(self.guest.stop());
+    }
 }
 
 impl Host {
     pub(crate) fn pristine() -> Self {
+        let turn = only_one();
         let guest = Guest::pristine("e2e").unwrap();
         let binary = std::env::var("PHOENIX_BINARY")
             .expect("PHOENIX_BINARY names the program under test: run `cargo xtask lab test`");
         setup::install(&guest.remote, Utf8Path::new(&binary)).unwrap();
         let config = setup::users_plan();
-        let host = Self { guest, config };
+        let host = Self {
+            guest,
+            config,
+            _turn: turn,
+        };
         host.write_config(&host.config);
         // What a test installs must outlive a power cut that the test makes.
         host.shell("sync");
