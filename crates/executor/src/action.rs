@@ -43,6 +43,7 @@ pub(crate) fn perform(
 ) -> Result<Done, Failure> {
     match &step.operation {
         Operation::CreatePool(operation) => pool::create(operation, host, retry_pause),
+        Operation::ImportPool(operation) => pool::import(operation, host, retry_pause),
         Operation::SetPool(operation) => pool::set(operation, host, retry_pause),
         Operation::CreateDataset(operation) => dataset::create(operation, host),
         Operation::SetDataset(operation) => dataset::set(operation, host, retry_pause),

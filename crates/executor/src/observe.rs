@@ -18,7 +18,9 @@ use phoenix_host::disk::Inventory;
 use phoenix_host::parse::ReadError;
 use phoenix_host::zpool::ImportedPools;
 use phoenix_host::{Host, disk, zpool};
-use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, ObservedExports};
+use phoenix_planner::observed::{
+    Observed, ObservedDirectory, ObservedDisk, ObservedExports, ObservedImportable,
+};
 use phoenix_planner::wanted::Wanted;
 use rayon::ThreadPoolBuilder;
 pub(crate) use shares::container_mounts;
@@ -49,7 +51,8 @@ pub enum ObserveError {
 /// Proxmox's tools alone take about a second.
 ///
 /// The number of commands depends on the number of pools, not of datasets; no pool is ever read
-/// recursively, and drives are asked for their health only where a pool is to be made of them. A
+/// recursively, drives are asked for their health only where a pool is to be made of them, and their
+/// labels are searched for pools only where one of them bears a wanted pool's name. A
 /// pool that is neither `ONLINE` nor `DEGRADED` is asked nothing beyond that, so that its dead disks
 /// hold up nobody. What a missing ZFS module, Proxmox or NFS server would know is absent, as
 /// [`Observed`] says.
@@ -78,6 +81,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
         node: basics.node,
         memory: basics.memory,
         pools: storage.facts.pools,
+        importable: storage.importable,
         datasets: storage.facts.datasets,
         disks: storage.disks,
         directories: storage.directories,
@@ -96,6 +100,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
 #[derive(Debug, Default)]
 struct Storage {
     facts: pools::Facts,
+    importable: BTreeMap<String, ObservedImportable>,
     disks: BTreeMap<String, ObservedDisk>,
     directories: BTreeMap<String, ObservedDirectory>,
     access: access::Access,
@@ -106,6 +111,7 @@ struct Storage {
 struct Disks {
     inventory: Inventory,
     unfit: BTreeMap<String, String>,
+    importable: BTreeMap<String, ObservedImportable>,
 }
 
 fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveError> {
@@ -122,7 +128,12 @@ fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveErro
         }
         let inventory = disk::inventory(host, &imported)?;
         let unfit = health::unfit(host, wanted, &imported, &inventory);
-        Ok(Disks { inventory, unfit })
+        let importable = disks::importable(host, wanted, &imported, &inventory)?;
+        Ok(Disks {
+            inventory,
+            unfit,
+            importable,
+        })
     };
     let (disks, (facts, directories)) = rayon::join(disks, || {
         rayon::join(
@@ -130,7 +141,11 @@ fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveErro
             || system::directories(host, wanted, &pools),
         )
     });
-    let Disks { inventory, unfit } = disks.map_err(about("the disks"))?;
+    let Disks {
+        inventory,
+        unfit,
+        importable,
+    } = disks.map_err(about("the disks"))?;
     let mut facts = facts.map_err(about("the ZFS pools and datasets"))?;
     facts.add_layouts(&pools, &inventory);
     let directories = directories.map_err(about("the directories"))?;
@@ -138,6 +153,7 @@ fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveErro
         access::read(host, wanted, &pools, &directories).map_err(about("the permissions"))?;
     Ok(Storage {
         facts,
+        importable,
         disks: disks::observed(&inventory, wanted, &unfit),
         directories,
         access,

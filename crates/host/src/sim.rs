@@ -29,6 +29,7 @@ mod zfs;
 mod zfs_create;
 mod zpool;
 mod zpool_create;
+mod zpool_import;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -391,6 +392,8 @@ fn effect(command: &Command) -> Effect {
     let first = command.args.first().map_or("", String::as_str);
     let looks = match command.program {
         Program::Zfs => first == "get",
+        // `zpool import -d FOLDER` lists; with one word more it imports.
+        Program::Zpool if first == "import" => command.args.len() <= 3,
         Program::Zpool => matches!(first, "list" | "status" | "get"),
         Program::Wipefs => first == "-J",
         Program::Pvesh => first == "get",
@@ -419,6 +422,7 @@ fn look(state: &State, command: &Command) -> Output {
         (Program::Zpool, "list") => zpool::list(state, rest),
         (Program::Zpool, "status") => zpool::status(state, rest),
         (Program::Zpool, "get") => zpool::get(state, rest),
+        (Program::Zpool, "import") => zpool_import::list(state, rest),
         (Program::Lsblk, _) => disk::lsblk(state, args),
         (Program::Find, _) => files::find(state, args),
         (Program::Getfacl, _) => access::getfacl(state, args),
@@ -449,6 +453,8 @@ fn act(state: &mut State, command: &Command) -> Output {
         (Program::Zfs, "mount") => mount::command(state, rest),
         (Program::Zpool, "create") => zpool_create::create(state, rest),
         (Program::Zpool, "set") => zpool::set(state, rest),
+        (Program::Zpool, "export") => zpool_import::export(state, rest),
+        (Program::Zpool, "import") => zpool_import::import(state, rest),
         (Program::Wipefs, "-a") if !rest.is_empty() => disk::erase(state, rest),
         (Program::Pvesm, "add") => pve::add(state, rest),
         (Program::Pvesm, "set") => pve::set(state, rest),

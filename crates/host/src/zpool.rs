@@ -1,5 +1,6 @@
 //! `zpool`: command lines and answers about pools.
 
+mod import;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +8,7 @@ use std::fmt;
 
 use camino::Utf8PathBuf;
 
+pub use import::{ImportablePool, import, importable, parse_importable};
 use phoenix_zfs::property::argument;
 pub use status::{DiskStatus, PoolStatus, VdevStatus, parse_status};
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::address::Address;
 
-use crate::plan::{Action, FORMAT, Operation, Plan, Step};
+use crate::plan::{Action, CreatePool, FORMAT, ImportPool, Operation, Plan, Step};
 
 /// What is wrong with the plan, one sentence each. Empty means sound.
 pub fn check(plan: &Plan) -> Vec<String> {
@@ -121,9 +121,10 @@ fn check_step(step: &Step, problems: &mut Vec<String>) {
         Operation::CreatePool(_) | Operation::CreateDataset(_) | Operation::AddStorage(_) => {
             Some(Action::Create)
         }
-        Operation::SetPool(_) | Operation::SetDataset(_) | Operation::SetStorage(_) => {
-            Some(Action::Update)
-        }
+        Operation::ImportPool(_)
+        | Operation::SetPool(_)
+        | Operation::SetDataset(_)
+        | Operation::SetStorage(_) => Some(Action::Update),
         Operation::SetPermissions(_)
         | Operation::SetExport(_)
         | Operation::SetMount(_)
@@ -141,6 +142,7 @@ fn check_step(step: &Step, problems: &mut Vec<String>) {
 fn subject(id: &Address, operation: &Operation) -> Address {
     match operation {
         Operation::CreatePool(create) => Address::Pool(create.pool.clone()),
+        Operation::ImportPool(import) => Address::Pool(import.pool.clone()),
         Operation::SetPool(set) => Address::Pool(set.pool.clone()),
         Operation::CreateDataset(create) => Address::Dataset(create.dataset.clone()),
         Operation::SetDataset(set) => Address::Dataset(set.dataset.clone()),
@@ -162,6 +164,7 @@ fn subject(id: &Address, operation: &Operation) -> Address {
 fn is_empty(operation: &Operation) -> bool {
     match operation {
         Operation::CreatePool(create) => create.vdevs.is_empty(),
+        Operation::ImportPool(import) => import.vdevs.is_empty(),
         Operation::SetPool(set) => set.properties.is_empty() && set.root_properties.is_empty(),
         Operation::SetDataset(set) => set.properties.is_empty() && set.mount.is_none(),
         Operation::SetPermissions(set) => {
@@ -179,8 +182,9 @@ fn check_exclusive(plan: &Plan, problems: &mut Vec<String>) {
     let mut owners: BTreeMap<String, &Address> = BTreeMap::new();
     for step in &plan.steps {
         let places = match &step.operation {
-            Operation::CreatePool(create) => {
-                let disks = create.vdevs.iter().flat_map(|vdev| &vdev.disks);
+            Operation::CreatePool(CreatePool { vdevs, .. })
+            | Operation::ImportPool(ImportPool { vdevs, .. }) => {
+                let disks = vdevs.iter().flat_map(|vdev| &vdev.disks);
                 disks.map(|disk| disk.path.clone()).collect()
             }
             Operation::SetMount(set) => vec![format!("{} of container {}", set.key, set.container)],

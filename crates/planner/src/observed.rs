@@ -22,6 +22,10 @@ pub struct Observed {
     pub memory: u64,
     /// Every imported pool, by name.
     pub pools: BTreeMap<String, ObservedPool>,
+    /// Pools that the configuration names and that lie on its disks without being imported, by
+    /// name. A name that two such pools bear is absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub importable: BTreeMap<String, ObservedImportable>,
     /// The datasets that the configuration names and the host has, by full name.
     pub datasets: BTreeMap<String, ObservedDataset>,
     /// The disks that the configuration names, by the path that the configuration uses. A path
@@ -64,7 +68,22 @@ pub struct ObservedPool {
     pub properties: BTreeMap<String, ObservedProperty>,
 }
 
-/// A top-level vdev of an imported pool.
+/// A pool that is on its disks and not imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedImportable {
+    /// The pool's permanent number.
+    pub guid: u64,
+    /// ZFS's word for the health that it would have: `ONLINE`, `DEGRADED`, `UNAVAIL`, `FAULTED`.
+    pub health: String,
+    /// What ZFS has to say about it, in its own words: that another system used it last, for
+    /// example. `None` when ZFS would import it without ado.
+    pub status: Option<String>,
+    /// Every top-level vdev.
+    pub vdevs: Vec<ObservedVdev>,
+}
+
+/// A top-level vdev of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedVdev {

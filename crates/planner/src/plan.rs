@@ -183,6 +183,8 @@ pub struct Note {
 pub enum Operation {
     /// Makes a pool.
     CreatePool(CreatePool),
+    /// Imports a pool that lies on the file's disks.
+    ImportPool(ImportPool),
     /// Sets pool properties and root dataset properties.
     SetPool(SetPool),
     /// Makes a file system or a volume.
@@ -221,7 +223,7 @@ impl Operation {
     /// `storage.cfg`, one container's configuration, the one exports file, the one module file.
     pub fn lane(&self) -> Option<String> {
         match self {
-            Self::CreatePool(_) => Some("disks".to_owned()),
+            Self::CreatePool(_) | Self::ImportPool(_) => Some("disks".to_owned()),
             Self::AddStorage(_) | Self::SetStorage(_) => Some("storage.cfg".to_owned()),
             Self::SetExport(_) => Some("exports".to_owned()),
             Self::SetMount(set) => Some(format!("container:{}", set.container)),
@@ -256,7 +258,23 @@ impl CreatePool {
     }
 }
 
-/// A vdev to be made.
+/// See [`Operation::ImportPool`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportPool {
+    /// The pool's name.
+    pub pool: String,
+    /// The pool's permanent number: names may be taken twice.
+    pub guid: u64,
+    /// `zpool set` after the import, where the pool has other values.
+    pub properties: BTreeMap<String, String>,
+    /// `zfs set` on the root dataset after the import, where it has other values.
+    pub root_properties: BTreeMap<String, String>,
+    /// What the pool must be made of, before and after.
+    pub vdevs: Vec<PlannedVdev>,
+}
+
+/// A vdev of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedVdev {

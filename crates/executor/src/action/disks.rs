@@ -54,6 +54,19 @@ pub(super) fn prepare(
     Ok(())
 }
 
+/// All block devices, if every disk is still the one that the plan saw.
+pub(super) fn identify(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    disks: &[&PlannedDisk],
+) -> Result<Inventory, Failure> {
+    let inventory = look(goal, host)?;
+    for planned in disks {
+        same_disk(goal, &inventory, planned)?;
+    }
+    Ok(inventory)
+}
+
 /// All block devices, once udev has caught up with what happened before.
 pub(super) fn look(goal: Goal<'_>, host: &dyn Host) -> Result<Inventory, Failure> {
     goal.run(host, &system::settle())?;

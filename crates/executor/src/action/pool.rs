@@ -1,4 +1,4 @@
-//! Makes pools and sets their properties.
+//! Makes pools, imports them and sets their properties.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use camino::Utf8Path;
 use phoenix_host::command::{Command, CommandFailed};
 use phoenix_host::disk::Inventory;
 use phoenix_host::zfs::{ZfsFailure, classify};
-use phoenix_host::zpool::{self, PoolSpec, PoolStatus, VdevSpec};
+use phoenix_host::zpool::{self, PoolSpec, VdevSpec, VdevStatus};
 use phoenix_host::{Host, system};
 use phoenix_planner::observed::{ObservedVdev, VdevClass};
-use phoenix_planner::plan::{CreatePool, PlannedVdev, SetPool};
+use phoenix_planner::plan::{CreatePool, ImportPool, PlannedVdev, SetPool};
 
 use super::failure::Goal;
 use super::properties::{self, Live, by_name, describe, differing};
@@ -116,11 +116,8 @@ fn compare(operation: &CreatePool, goal: Goal<'_>, host: &dyn Host) -> Result<()
     let inventory = disks::look(goal, host)?;
     let text = goal.run(host, &zpool::status(pool))?;
     let status = zpool::parse_status(&text).map_err(|error| goal.parse(&error))?;
-    if layout(&status, &inventory) != wanted_layout(operation, &inventory) {
-        return Err(Failure {
-            detail: Some(text),
-            ..goal.not_in_force("the pool is there, but it is made of other vdevs")
-        });
+    if layout(&status.vdevs, &inventory) != wanted_layout(&operation.vdevs, &inventory) {
+        return Err(other_vdevs(goal, text));
     }
     let live = read(goal, host, pool, &operation.properties)?;
     let left = differing(&operation.properties, &live);
@@ -141,24 +138,31 @@ fn compare(operation: &CreatePool, goal: Goal<'_>, host: &dyn Host) -> Result<()
     Ok(())
 }
 
+fn other_vdevs(goal: Goal<'_>, status: String) -> Failure {
+    Failure {
+        detail: Some(status),
+        ..goal.not_in_force("the pool is there, but it is made of other vdevs")
+    }
+}
+
 /// The vdevs of a pool, in no order.
 type Layout = BTreeSet<(VdevClass, String, BTreeSet<String>)>;
 
-fn layout(status: &PoolStatus, inventory: &Inventory) -> Layout {
+fn layout(vdevs: &[VdevStatus], inventory: &Inventory) -> Layout {
     let parts = |vdev: ObservedVdev| (vdev.class, vdev.kind, vdev.disks);
-    let vdevs = status.vdevs.iter();
     vdevs
+        .iter()
         .map(|vdev| parts(observed_vdev(vdev, inventory)))
         .collect()
 }
 
-fn wanted_layout(operation: &CreatePool, inventory: &Inventory) -> Layout {
+fn wanted_layout(vdevs: &[PlannedVdev], inventory: &Inventory) -> Layout {
     let name = |path: &str| match inventory.find(Utf8Path::new(path)) {
         Some(disk) => disk.kernel_name.clone(),
         None => path.to_owned(),
     };
     let mut layout = Layout::new();
-    for vdev in &operation.vdevs {
+    for vdev in vdevs {
         let disks: BTreeSet<String> = vdev.disks.iter().map(|disk| name(&disk.path)).collect();
         match &vdev.keyword {
             Some(kind) => {
@@ -173,6 +177,50 @@ fn wanted_layout(operation: &CreatePool, inventory: &Inventory) -> Layout {
         }
     }
     layout
+}
+
+/// Imports the pool if it is still what the plan saw, by its number and never with `-f`; then sets
+/// what the file states and the pool has otherwise.
+pub(super) fn import(
+    operation: &ImportPool,
+    host: &dyn Host,
+    retry_pause: Duration,
+) -> Result<Done, Failure> {
+    let pool = &operation.pool;
+    let goal = format!("cannot import pool \"{pool}\"");
+    let goal = Goal(&goal);
+    let vdevs = &operation.vdevs;
+    let disks: Vec<_> = vdevs.iter().flat_map(|vdev| &vdev.disks).collect();
+    let inventory = disks::identify(goal, host, &disks)?;
+    let wanted = wanted_layout(vdevs, &inventory);
+    let imported = !exists(goal, host, pool)?;
+    if imported {
+        let text = goal.run(host, &zpool::importable())?;
+        let found = zpool::parse_importable(&text).map_err(|error| goal.parse(&error))?;
+        let same = found.iter().any(|found| {
+            found.guid == operation.guid
+                && found.name == *pool
+                && found.state == "ONLINE"
+                && found.status.is_none()
+                && layout(&found.vdevs, &inventory) == wanted
+        });
+        if !same {
+            return Err(goal.moved_on("the pool on its disks has changed"));
+        }
+        goal.run(host, &zpool::import(operation.guid))?;
+    }
+    let text = goal.run(host, &zpool::status(pool))?;
+    let status = zpool::parse_status(&text).map_err(|error| goal.parse(&error))?;
+    if layout(&status.vdevs, &inventory) != wanted {
+        return Err(other_vdevs(goal, text));
+    }
+    let properties = SetPool {
+        pool: pool.clone(),
+        properties: operation.properties.clone(),
+        root_properties: operation.root_properties.clone(),
+    };
+    let set = set(&properties, host, retry_pause)?;
+    Ok(if imported { Done::Changed } else { set })
 }
 
 /// Sets pool properties one by one, as `zpool set` demands, then those of the root dataset.

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use phoenix_host::disk::{Disk, Inventory, Signature};
-use phoenix_host::zpool::{VdevClass as HostVdevClass, VdevStatus};
-use phoenix_planner::observed::{ObservedDisk, ObservedVdev, Obstacle, VdevClass};
+use phoenix_host::parse::ReadError;
+use phoenix_host::zpool::{ImportedPools, VdevClass as HostVdevClass, VdevStatus};
+use phoenix_host::{Host, zpool};
+use phoenix_planner::observed::{
+    ObservedDisk, ObservedImportable, ObservedVdev, Obstacle, VdevClass,
+};
 use phoenix_planner::wanted::Wanted;
 
 /// The wanted disks that exist, by the path that the configuration uses. `unfit` says what speaks
@@ -20,6 +24,47 @@ pub(super) fn observed(
         Some((path.clone(), observed_disk(disk, unfit)))
     };
     wanted.disks.keys().filter_map(found).collect()
+}
+
+/// The wanted pools that lie on their disks and are not imported. ZFS is asked only when a label
+/// on one of these disks says so: it would search every disk of the host.
+pub(super) fn importable(
+    host: &dyn Host,
+    wanted: &Wanted,
+    imported: &ImportedPools,
+    inventory: &Inventory,
+) -> Result<BTreeMap<String, ObservedImportable>, ReadError> {
+    let labelled = wanted.disks.iter().any(|(path, pool)| {
+        let disk = inventory.find(Utf8Path::new(path));
+        let mut signatures = disk.into_iter().flat_map(|disk| &disk.signatures);
+        !imported.pools.contains_key(pool)
+            && signatures
+                .any(|found| found.kind == "zfs_member" && found.label.as_ref() == Some(pool))
+    });
+    if !labelled {
+        return Ok(BTreeMap::new());
+    }
+    let command = zpool::importable();
+    let output = host.run(&command)?;
+    let mut found = BTreeMap::new();
+    let mut twice = BTreeSet::new();
+    for pool in zpool::parse_importable(output.check(&command)?)? {
+        let vdevs = pool.vdevs.iter();
+        let observed = ObservedImportable {
+            guid: pool.guid,
+            health: pool.state,
+            status: pool.status,
+            vdevs: vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect(),
+        };
+        if !wanted.pools.contains(&pool.name) || imported.pools.contains_key(&pool.name) {
+            continue;
+        }
+        if found.insert(pool.name.clone(), observed).is_some() {
+            twice.insert(pool.name);
+        }
+    }
+    found.retain(|name, _| !twice.contains(name));
+    Ok(found)
 }
 
 fn observed_disk(disk: &Disk, unfit: &BTreeMap<String, String>) -> ObservedDisk {

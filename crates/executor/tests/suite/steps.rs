@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use phoenix_executor::event::Outcome;
 use phoenix_host::Host;
 use phoenix_host::command::{Command, Output};
-use phoenix_host::sim::SimHost;
 use phoenix_host::sim::state::{Dataset, Mount};
+use phoenix_host::sim::{self, SimHost};
 
 use crate::support::{EVERYTHING, Interposed, config, look, message, outcome, plan, run, set_up};
 
@@ -27,6 +27,52 @@ fn a_limit_below_the_floor_lowers_the_floor_first() {
             "write-file /etc/modprobe.d/zfs.conf",
         ]
     );
+}
+
+/// A host with everything, whose pools were exported: as after a power cut, but full of datasets.
+fn exported(config: &phoenix_config::model::Config) -> SimHost {
+    let host = SimHost::fresh();
+    set_up(config, &host);
+    for pool in ["quickOS", "fastData"] {
+        let argv = ["zpool", "export", pool].map(str::to_owned);
+        assert_eq!(sim::run_argv(&host, &argv).code, Some(0));
+    }
+    host
+}
+
+#[test]
+fn a_pool_that_lies_on_its_disks_is_imported_with_everything_in_it() {
+    let config = config(EVERYTHING);
+    let host = exported(&config);
+    let held: BTreeMap<_, _> = host
+        .state()
+        .exported
+        .into_values()
+        .flat_map(|exported| exported.datasets)
+        .collect();
+    set_up(&config, &host);
+    assert_eq!(host.state().datasets, held, "no dataset may have changed");
+    assert!(plan(&config, &host).is_empty(), "nothing is left to do");
+}
+
+#[test]
+fn a_pool_that_changed_since_the_plan_is_not_imported() {
+    let config = config(EVERYTHING);
+    let host = exported(&config);
+    let plan = plan(&config, &host);
+    host.edit(|state| {
+        let exported = state.exported.get_mut("fastData").unwrap();
+        exported.pool.health = "DEGRADED".to_owned();
+    })
+    .unwrap();
+    let report = run(&plan, &host);
+    assert!(
+        message(&report, "pool:fastData").contains("the pool on its disks has changed"),
+        "{}",
+        message(&report, "pool:fastData")
+    );
+    let imported: Vec<String> = host.state().pools.into_keys().collect();
+    assert_eq!(imported, ["quickOS"], "the other pool goes on");
 }
 
 /// A host whose root file system is a dataset: the module is loaded from the initramfs.

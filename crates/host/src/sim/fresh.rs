@@ -54,6 +54,7 @@ pub(super) fn host(drives: &[(&str, u64)]) -> State {
         },
         removed: BTreeSet::new(),
         faults: Vec::new(),
+        exported: BTreeMap::new(),
         made: 0,
     }
 }

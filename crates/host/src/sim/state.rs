@@ -28,6 +28,9 @@ pub struct State {
     pub disks: BTreeMap<String, Disk>,
     /// Imported pools by name.
     pub pools: BTreeMap<String, Pool>,
+    /// Pools that lie on disks and are not imported, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exported: BTreeMap<String, Exported>,
     /// Datasets of the imported pools by full name.
     pub datasets: BTreeMap<String, Dataset>,
     /// What is mounted where, oldest first: a later one hides what is below its target.
@@ -187,6 +190,16 @@ pub struct Pool {
     pub vdevs: Vec<Vdev>,
     /// Pool properties that were set, as stored.
     pub properties: BTreeMap<String, String>,
+}
+
+/// A pool that was exported, with its datasets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exported {
+    /// The pool.
+    pub pool: Pool,
+    /// Its datasets by full name.
+    pub datasets: BTreeMap<String, Dataset>,
 }
 
 /// A top-level vdev, or a cache or spare device.

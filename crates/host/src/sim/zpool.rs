@@ -171,7 +171,7 @@ fn vdev_health(vdev: &Vdev) -> &str {
 }
 
 /// One line of the table of vdevs: depth, name, state, or a heading.
-enum Line {
+pub(super) enum Line {
     Vdev(usize, String, String),
     Spare(String),
     Heading(&'static str),
@@ -211,7 +211,7 @@ fn describe(name: &str, pool: &Pool, trim: bool) -> String {
     text + "\nerrors: No known data errors\n"
 }
 
-fn vdev_lines(name: &str, pool: &Pool) -> Vec<Line> {
+pub(super) fn vdev_lines(name: &str, pool: &Pool) -> Vec<Line> {
     let mut lines = vec![Line::Vdev(0, name.to_owned(), health(pool).to_owned())];
     let numbered: Vec<(usize, &Vdev)> = pool
         .vdevs

@@ -93,27 +93,38 @@ fn table<'a>(
         ));
     }
     let first = lines.next().unwrap_or("");
-    if Row::read(first)?.name != pool {
+    if Row::read(WHAT, first)?.name != pool {
         return Err(ParseError::new(
             WHAT,
             first,
             "the table does not begin with the pool",
         ));
     }
+    members(WHAT, lines, None)
+}
+
+/// The lines of the table below the pool's own, in the output `what`. `folder` is where disks lie
+/// that are listed without it, as `zpool import` does.
+pub(super) fn members<'a>(
+    what: &'static str,
+    lines: impl Iterator<Item = &'a str>,
+    folder: Option<&str>,
+) -> Result<Vec<VdevStatus>, ParseError> {
     let mut class = VdevClass::Data;
     let mut vdevs: Vec<VdevStatus> = Vec::new();
     // The depth of the `replacing-N` or `spare-N` that the next disks stand under, and whether
     // the disk that is replaced has been seen.
     let mut replacement: Option<(usize, bool)> = None;
     for line in lines {
-        let row = Row::read(line)?;
+        let row = Row::read(what, line)?;
         replacement = replacement.filter(|(depth, _)| row.depth > *depth);
-        let unknown = |reason: &str| ParseError::new(WHAT, line, reason);
+        let unknown = |reason: &str| ParseError::new(what, line, reason);
         if row.depth == 0 {
             class = section(row.name).ok_or_else(|| unknown("it is no class of vdevs"))?;
             continue;
         }
-        match Member::read(&row).ok_or_else(|| unknown("it is no disk and no kind of vdev"))? {
+        let member = Member::read(&row).or(folder.map(|_| Member::Disk(row.name)));
+        match member.ok_or_else(|| unknown("it is no disk and no kind of vdev"))? {
             Member::DistributedSpare => {}
             Member::Replacement => {
                 replacement = Some((row.depth, false));
@@ -130,6 +141,10 @@ fn table<'a>(
                 let vdev = vdevs.last_mut();
                 let vdev = vdev.ok_or_else(|| unknown("it belongs to no vdev"))?;
                 let substitute = replacement.is_some_and(|(_, replaced)| replaced);
+                let path = match folder {
+                    Some(folder) if !path.starts_with('/') => format!("{folder}/{path}"),
+                    _ => path.to_owned(),
+                };
                 vdev.disks.push(row.disk(path, substitute));
                 replacement = replacement.map(|(depth, _)| (depth, true));
             }
@@ -160,10 +175,10 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn read(line: &'a str) -> Result<Self, ParseError> {
+    fn read(what: &'static str, line: &'a str) -> Result<Self, ParseError> {
         let inner = line
             .strip_prefix('\t')
-            .ok_or_else(|| ParseError::new(WHAT, line, "it is not part of the table"))?;
+            .ok_or_else(|| ParseError::new(what, line, "it is not part of the table"))?;
         let text = inner.trim_start_matches(' ');
         let depth = (inner.len() - text.len()) / 2;
         // Two blanks end the name, so that a file with a blank in its name stays whole.
@@ -192,9 +207,9 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn disk(&self, path: &str, substitute: bool) -> DiskStatus {
+    fn disk(&self, path: String, substitute: bool) -> DiskStatus {
         DiskStatus {
-            path: path.to_owned(),
+            path,
             state: self.state.to_owned(),
             substitute,
         }

@@ -1,9 +1,10 @@
 //! Pools: what an imported pool lacks, and what speaks against using it.
 //!
-//! Making a pool is `create`'s business; which disks an imported pool is made of, and why phoenix
+//! Making a pool is `create`'s business, importing one that lies on its disks `import`'s; which disks an imported pool is made of, and why phoenix
 //! never changes that, is `topology`'s.
 
 mod create;
+mod import;
 mod topology;
 
 use phoenix_config::code::Code;
@@ -22,7 +23,10 @@ const ROOT: &str = "root_properties.";
 
 pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, notes: &mut Notes) -> Verdict {
     match facts.observed.pools.get(&pool.name) {
-        None => create::diff(facts, pool),
+        None => match import::found(facts, pool) {
+            Some(found) => import::diff(facts, pool, found),
+            None => create::diff(facts, pool),
+        },
         Some(live) => existing(facts, pool, live, notes),
     }
 }

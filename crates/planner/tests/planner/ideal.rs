@@ -10,8 +10,8 @@ use phoenix_planner::observed::{
     ObservedVdev, Obstacle,
 };
 use phoenix_planner::plan::{
-    AddStorage, CreateDataset, CreatePool, Operation, Plan, SetArc, SetDataset, SetExport,
-    SetMount, SetPermissions, SetPool, SetStorage,
+    AddStorage, CreateDataset, CreatePool, ImportPool, Operation, Plan, SetArc, SetDataset,
+    SetExport, SetMount, SetPermissions, SetPool, SetStorage,
 };
 
 /// Carries out the whole plan.
@@ -19,6 +19,7 @@ pub(crate) fn apply(plan: &Plan, host: &mut Observed) {
     for step in &plan.steps {
         match &step.operation {
             Operation::CreatePool(it) => create_pool(it, host),
+            Operation::ImportPool(it) => import_pool(it, host),
             Operation::SetPool(it) => set_pool(it, host),
             Operation::CreateDataset(it) => create_dataset(it, host),
             Operation::SetDataset(it) => set_dataset(it, host),
@@ -93,6 +94,22 @@ fn create_pool(create: &CreatePool, host: &mut Observed) {
         root.properties.insert(name.clone(), local(value));
     }
     host.datasets.insert(create.pool.clone(), root);
+}
+
+/// As if the pool had been made by this plan: what else it holds, nobody has observed.
+fn import_pool(import: &ImportPool, host: &mut Observed) {
+    assert!(host.importable.remove(&import.pool).is_some());
+    for disk in import.vdevs.iter().flat_map(|vdev| &vdev.disks) {
+        let disk = host.disks.get_mut(&disk.path).expect("the disk is there");
+        disk.obstacles.clear();
+    }
+    let made = CreatePool {
+        pool: import.pool.clone(),
+        properties: import.properties.clone(),
+        root_properties: import.root_properties.clone(),
+        vdevs: import.vdevs.clone(),
+    };
+    create_pool(&made, host);
 }
 
 fn set_pool(set: &SetPool, host: &mut Observed) {

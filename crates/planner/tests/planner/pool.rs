@@ -1,6 +1,9 @@
 //! Pools: making them, comparing them, and everything that speaks against touching a disk.
 
-use phoenix_planner::observed::{ObservedDirectory, ObservedProperty, Obstacle, digest};
+use phoenix_planner::observed::{
+    Observed, ObservedDirectory, ObservedImportable, ObservedProperty, ObservedVdev, Obstacle,
+    VdevClass, digest,
+};
 use phoenix_planner::plan::{Class, Operation};
 use phoenix_planner::{Grants, PlanOptions};
 use serde_json::json;
@@ -135,6 +138,127 @@ fn a_missing_pool_is_made_of_free_disks_only() {
             },
         ],
     );
+}
+
+/// The pool of the file as a power cut leaves it: on its disks, whole, and not imported.
+fn left_behind(host: &mut Observed) -> &mut ObservedImportable {
+    for name in ["A", "B"] {
+        disk(host, name).obstacles = vec![signature("gpt"), signature("zfs_member \"tank\"")];
+    }
+    let found = ObservedImportable {
+        guid: 77,
+        health: "ONLINE".to_owned(),
+        status: None,
+        vdevs: vec![ObservedVdev {
+            class: VdevClass::Data,
+            kind: "mirror".to_owned(),
+            disks: ["nvme0n1".to_owned(), "nvme1n1".to_owned()].into(),
+        }],
+    };
+    host.importable.entry("tank".to_owned()).or_insert(found)
+}
+
+const IMPORT: &str = "update pool:tank: imported no -> yes";
+
+#[test]
+fn a_pool_on_exactly_the_files_disks_is_imported_and_any_other_refused() {
+    const OTHER: &str = "refuse pool:tank: pool tank is on its disks and not imported, and is made \
+                         of other disks than the file says";
+    run_fresh(
+        "pool:",
+        &[
+            Case {
+                name: "left behind",
+                file: &[],
+                host: |host| {
+                    left_behind(host);
+                },
+                plan: &[IMPORT],
+            },
+            Case {
+                name: "used by another system",
+                file: &[],
+                host: |host| left_behind(host).status = Some("Last used elsewhere.".to_owned()),
+                plan: &[
+                    "refuse pool:tank: pool tank is on its disks and not imported, and ZFS says: \
+                     Last used elsewhere.",
+                ],
+            },
+            Case {
+                name: "not whole",
+                file: &[],
+                host: |host| left_behind(host).health = "DEGRADED".to_owned(),
+                plan: &[
+                    "refuse pool:tank: pool tank is on its disks and not imported, and would be \
+                     DEGRADED",
+                ],
+            },
+            Case {
+                name: "a disk more",
+                file: &[],
+                host: |host| {
+                    let found = left_behind(host);
+                    found.vdevs[0].disks.insert("nvme2n1".to_owned());
+                },
+                plan: &[OTHER],
+            },
+            Case {
+                name: "a stripe",
+                file: &[],
+                host: |host| left_behind(host).vdevs[0].kind = "disk".to_owned(),
+                plan: &[OTHER],
+            },
+            Case {
+                name: "files where it would be mounted",
+                file: &[],
+                host: |host| {
+                    left_behind(host);
+                    host.directories
+                        .insert("/tank".into(), ObservedDirectory::default());
+                },
+                plan: &[
+                    "refuse pool:tank: the directory /tank is not empty: ZFS would mount over it \
+                     and hide what is in it",
+                ],
+            },
+        ],
+    );
+}
+
+#[test]
+fn only_a_grant_by_name_makes_a_new_pool_in_place_of_one_that_can_be_imported() {
+    let mut host = fresh();
+    left_behind(&mut host);
+    for (wipe, wipe_named, creates) in [
+        (&[][..], false, false),
+        (&[], true, false),
+        (&["nvme-A", "nvme-B"], false, true),
+    ] {
+        let options = PlanOptions {
+            grants: Grants {
+                wipe: wipe.iter().map(ToString::to_string).collect(),
+                wipe_named,
+                ..Grants::default()
+            },
+            ..PlanOptions::default()
+        };
+        let plan = planned_with(&file(), &host, &options);
+        let step = plan
+            .steps
+            .iter()
+            .find(|step| step.id.to_string() == "pool:tank");
+        let operation = &step.expect("a step for the pool").operation;
+        assert_eq!(
+            matches!(operation, Operation::CreatePool(_)),
+            creates,
+            "{wipe:?}"
+        );
+        assert_eq!(
+            matches!(operation, Operation::ImportPool(_)),
+            !creates,
+            "{wipe:?}"
+        );
+    }
 }
 
 #[test]

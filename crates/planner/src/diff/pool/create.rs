@@ -29,7 +29,12 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
             ),
         ));
     }
-    let vdevs = planned_vdevs(facts, pool)?;
+    let vdevs = planned_vdevs(pool, &|path| planned_disk(facts, pool, path))?;
+    // Plain disks of cache and spares come last and may have any size.
+    let declared = pool.vdevs.iter().chain(&pool.special).chain(&pool.log);
+    for (vdev, planned) in declared.zip(&vdevs) {
+        check_sizes(vdev, &planned.disks)?;
+    }
     if let Some(path) = root_mountpoint(pool) {
         facts.check_nothing_hidden(&path)?;
     }
@@ -47,8 +52,14 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
     )
 }
 
-/// The vdevs in the order of `zpool create`'s grammar.
-fn planned_vdevs(facts: &Facts<'_>, pool: &Pool) -> Result<Vec<PlannedVdev>, Stop> {
+/// The vdevs in the order of `zpool create`'s grammar, with each path looked up by `disk`.
+pub(super) fn planned_vdevs(
+    pool: &Pool,
+    disk: &dyn Fn(&str) -> Result<PlannedDisk, Stop>,
+) -> Result<Vec<PlannedVdev>, Stop> {
+    let planned_disks = |disks: &[Disk]| -> Result<Vec<PlannedDisk>, Stop> {
+        disks.iter().map(|declared| disk(&declared.path)).collect()
+    };
     let mut planned = Vec::new();
     for (class, vdevs) in [
         (VdevClass::Data, &pool.vdevs),
@@ -56,8 +67,7 @@ fn planned_vdevs(facts: &Facts<'_>, pool: &Pool) -> Result<Vec<PlannedVdev>, Sto
         (VdevClass::Log, &pool.log),
     ] {
         for vdev in vdevs {
-            let disks = planned_disks(facts, pool, &vdev.disks)?;
-            check_sizes(vdev, &disks)?;
+            let disks = planned_disks(&vdev.disks)?;
             planned.push(PlannedVdev {
                 class,
                 keyword: vdev.level.keyword(),
@@ -73,21 +83,32 @@ fn planned_vdevs(facts: &Facts<'_>, pool: &Pool) -> Result<Vec<PlannedVdev>, Sto
             planned.push(PlannedVdev {
                 class,
                 keyword: None,
-                disks: planned_disks(facts, pool, disks)?,
+                disks: planned_disks(disks)?,
             });
         }
     }
     Ok(planned)
 }
 
-fn planned_disks(facts: &Facts<'_>, pool: &Pool, disks: &[Disk]) -> Result<Vec<PlannedDisk>, Stop> {
-    disks
-        .iter()
-        .map(|disk| planned_disk(facts, pool, &disk.path))
-        .collect()
+fn planned_disk(facts: &Facts<'_>, pool: &Pool, path: &str) -> Result<PlannedDisk, Stop> {
+    let disk = present(facts, path)?;
+    let wipe = check_obstacles(facts, pool, path, disk)?;
+    check_fitness(facts, path, disk)?;
+    Ok(identified(path, disk, wipe))
 }
 
-fn planned_disk(facts: &Facts<'_>, pool: &Pool, path: &str) -> Result<PlannedDisk, Stop> {
+/// The disk as it is known again right before it is touched.
+pub(super) fn identified(path: &str, disk: &ObservedDisk, wipe: bool) -> PlannedDisk {
+    PlannedDisk {
+        path: path.to_owned(),
+        serial: disk.serial.clone(),
+        size: disk.size,
+        wipe,
+    }
+}
+
+/// The disk that the path leads to, and no other path of the file.
+pub(super) fn present<'a>(facts: &Facts<'a>, path: &str) -> Result<&'a ObservedDisk, Stop> {
     let Some(disk) = facts.observed.disks.get(path) else {
         return Err(refused(
             format!("there is no disk {path}"),
@@ -100,14 +121,7 @@ fn planned_disk(facts: &Facts<'_>, pool: &Pool, path: &str) -> Result<PlannedDis
             "name each disk once, by one of its names",
         ));
     }
-    let wipe = check_obstacles(facts, pool, path, disk)?;
-    check_fitness(facts, path, disk)?;
-    Ok(PlannedDisk {
-        path: path.to_owned(),
-        serial: disk.serial.clone(),
-        size: disk.size,
-        wipe,
-    })
+    Ok(disk)
 }
 
 /// Whether the disk has to be erased, which the user must have granted.
@@ -181,7 +195,7 @@ fn handle<'a>(path: &'a str, disk: &'a ObservedDisk) -> &'a str {
     disk.serial.as_deref().unwrap_or(path)
 }
 
-fn is_named(grants: &BTreeSet<String>, path: &str, disk: &ObservedDisk) -> bool {
+pub(super) fn is_named(grants: &BTreeSet<String>, path: &str, disk: &ObservedDisk) -> bool {
     let basename = path.rsplit('/').next();
     let names = [Some(path), basename, disk.serial.as_deref()];
     names
