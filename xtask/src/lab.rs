@@ -15,6 +15,8 @@ use clap::Subcommand;
 use phoenix_lab::guest::{DRIVES, Guest, drive_path};
 use phoenix_lab::{conformance, image, requirements};
 
+mod cuts;
+
 /// The guest that `up`, `ssh` and `down` mean; tests use one of their own.
 const GUEST: &str = "default";
 
@@ -47,6 +49,8 @@ pub(crate) enum LabCommand {
         /// The scripts' names; without any, all of them.
         names: Vec<String>,
     },
+    /// Cut the power at random moments of `phoenix apply` and count what the next run mends.
+    Cuts(cuts::Args),
     /// Stop the guest at once. Its drives stay for `up --keep`.
     Down,
 }
@@ -67,6 +71,7 @@ pub(crate) fn run(command: &LabCommand) -> Result<ExitCode, Box<dyn Error>> {
         LabCommand::Ssh { command } => return ssh(command),
         LabCommand::Test { filter } => return test(filter.as_deref()),
         LabCommand::Record { names } => record(names)?,
+        LabCommand::Cuts(args) => return cuts::run(args),
         LabCommand::Down => Guest::existing(GUEST)?.stop()?,
     }
     Ok(ExitCode::SUCCESS)

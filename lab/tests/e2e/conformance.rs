@@ -32,13 +32,17 @@ fn the_recordings_are_what_the_real_tools_say() {
 fn masked(exchange: &Exchange) -> Exchange {
     let is_guid = |word: &str| word.len() >= 15 && word.bytes().all(|byte| byte.is_ascii_digit());
     let mask = |word: &str| {
-        if is_guid(word) {
-            "GUID".to_owned()
+        let bare = word.trim_end_matches([' ', '\t']);
+        if is_guid(bare) {
+            word.replace(bare, "GUID")
         } else {
             word.to_owned()
         }
     };
-    let line = |line: &str| line.split('\t').map(mask).collect::<Vec<_>>().join("\t");
+    let line = |line: &str| {
+        let words = line.split_inclusive([' ', '\t']);
+        words.map(mask).collect::<String>()
+    };
     let stdout = exchange
         .stdout
         .lines()

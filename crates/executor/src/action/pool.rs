@@ -191,6 +191,7 @@ pub(super) fn import(
     let goal = Goal(&goal);
     let vdevs = &operation.vdevs;
     let disks: Vec<_> = vdevs.iter().flat_map(|vdev| &vdev.disks).collect();
+    let _lock = disks::lock(goal, host)?;
     let inventory = disks::identify(goal, host, &disks)?;
     let wanted = wanted_layout(vdevs, &inventory);
     let imported = !exists(goal, host, pool)?;

@@ -76,6 +76,13 @@ pub(super) fn import(state: &mut State, args: &[String]) -> Output {
             format!("cannot import '{wanted}': no such pool available\n"),
         )
     };
+    if state.pools.contains_key(wanted) {
+        let text = format!(
+            "cannot import '{wanted}': a pool with that name already exists\n\
+             use the form 'zpool import <pool | id> <newpool>' to give it a new name\n"
+        );
+        return Output::failure(1, text);
+    }
     let named = |(name, exported): &(&String, &Exported)| {
         *name == wanted || exported.pool.guid.to_string() == wanted
     };
@@ -86,10 +93,6 @@ pub(super) fn import(state: &mut State, args: &[String]) -> Output {
         return missing();
     }
     let name = name.clone();
-    if state.pools.contains_key(&name) {
-        let text = format!("cannot import '{name}': a pool with that name already exists\n");
-        return Output::failure(1, text);
-    }
     let Some(Exported { pool, datasets }) = state.exported.remove(&name) else {
         return missing();
     };
