@@ -29,7 +29,8 @@ pub fn drive_path(serial: &str) -> String {
     format!("/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_{serial}")
 }
 
-const BOOT_SECONDS: u64 = 300;
+/// Half a minute on a quiet machine without hardware virtualisation; many times that beside others.
+const BOOT_SECONDS: u64 = 900;
 
 /// The guest's memory in MiB.
 pub const MEMORY_MIB: &str = "4096";

@@ -54,6 +54,9 @@ pub(crate) struct Args {
     /// Seconds after which a run is stopped and shown as longer than that.
     #[arg(long, default_value_t = 1500)]
     limit: u64,
+    /// Use the last guest of the benchmark again instead of a pristine one.
+    #[arg(long)]
+    keep: bool,
     /// Also write the tables into docs/performance.md.
     #[arg(long)]
     write: bool,
@@ -87,8 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
         true => Some(ansible::install()?),
         false => None,
     };
-    eprintln!("booting a pristine guest");
-    let guest = Guest::pristine(GUEST)?;
+    let guest = boot(args.keep)?;
     setup::install(&guest.remote, &binary)?;
     let machine = machine()?;
     let contestant = Contestant {
@@ -135,6 +137,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
         write(&report)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn boot(keep: bool) -> Result<Guest, Box<dyn Error>> {
+    if !keep {
+        eprintln!("booting a pristine guest");
+        return Ok(Guest::pristine(GUEST)?);
+    }
+    let guest = Guest::existing(GUEST)?;
+    if !guest.is_running() {
+        guest.boot()?;
+    }
+    Ok(guest)
 }
 
 impl Args {
