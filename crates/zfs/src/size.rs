@@ -84,7 +84,8 @@ pub fn parse(text: &str) -> Result<u64, SizeError> {
 /// `1.5K`, `1868G`), else three significant digits and the unit as `zfs list` prints them
 /// (`1.40T`).
 ///
-/// Every result is read by [`parse`]; the inexact ones give a value nearby.
+/// Every result is read by [`parse`]; the inexact ones give a value nearby. The one exception is
+/// `16.0E`, which ZFS shows for sizes just below 2^64 and does not read either.
 pub fn human(bytes: u64) -> String {
     let (index, unit) = binary_unit(bytes);
     let letter = UNITS.get(index).copied().unwrap_or('B');
