@@ -121,9 +121,10 @@ impl History {
     /// Reads the file's text.
     pub fn parse(text: &str) -> Self {
         let torn = !text.is_empty() && !text.ends_with('\n');
-        let count = text.lines().count();
+        // A carriage return belongs to the line that somebody else wrote, and stays there.
+        let count = text.split_terminator('\n').count();
         let lines = text
-            .lines()
+            .split_terminator('\n')
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty())
             .filter_map(|(index, line)| match serde_json::from_str(line) {
