@@ -9,7 +9,7 @@ use crate::command::CommandFailed;
 
 /// A tool or a file said something that phoenix does not understand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot understand {what}: {reason}, at \"{}\"", shown(.line))]
+#[error("cannot understand {what}: {}, at \"{}\"", in_one_line(.reason), shown(.line))]
 pub struct ParseError {
     /// Whose text it is: `the output of zfs get`, `/proc/swaps`.
     pub what: &'static str,
@@ -54,6 +54,24 @@ pub enum ReadError {
 
 /// The longest part of a line that an error message repeats, in characters.
 const SHOWN: usize = 200;
+
+/// A reason with what a terminal would obey escaped: the errors of `serde_json` quote the names of
+/// unknown members as they came, at any length.
+fn in_one_line(reason: &str) -> String {
+    const LONGEST: usize = 1000;
+    let mut text = String::new();
+    for character in reason.chars().take(LONGEST) {
+        if character.is_control() {
+            text.extend(character.escape_debug());
+        } else {
+            text.push(character);
+        }
+    }
+    if reason.chars().nth(LONGEST).is_some() {
+        text.push_str("...");
+    }
+    text
+}
 
 fn shown(line: &str) -> String {
     let visible: String = line
