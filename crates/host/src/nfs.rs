@@ -2,6 +2,7 @@
 //!
 //! Only exports(5) syntax lives here: which options make sense is decided elsewhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::{Command, Program};
@@ -151,8 +152,22 @@ pub fn format_exports(exports: &Exports) -> String {
     let lines = exports
         .iter()
         .filter(|(_, clients)| !clients.is_empty())
-        .map(|(path, clients)| format!("{} {}\n", escape(path), clients.join(" ")));
+        .map(|(path, clients)| {
+            let clients: Vec<_> = clients.iter().map(|client| quoted(client)).collect();
+            format!("{} {}\n", escape(path), clients.join(" "))
+        });
     std::iter::once(heading.to_owned()).chain(lines).collect()
+}
+
+/// A client's word, in quotes if it would be read as several words or as a comment. [`words`] has
+/// dropped the quotes that somebody wrote, so it holds none.
+fn quoted(client: &str) -> Cow<'_, str> {
+    let bare = |character: char| !character.is_whitespace() && !character.is_control();
+    if client.chars().all(bare) && !client.starts_with('#') {
+        Cow::Borrowed(client)
+    } else {
+        Cow::Owned(format!("\"{client}\""))
+    }
 }
 
 /// A path with everything that exports(5) would not take literally as three octal digits. UTF-8
