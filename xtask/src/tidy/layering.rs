@@ -38,6 +38,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("phoenix-lab", &[]),
     (
+        "phoenix-testing",
+        &[
+            "phoenix-config",
+            "phoenix-executor",
+            "phoenix-host",
+            "phoenix-nvme",
+            "phoenix-planner",
+            "phoenix-zfs",
+        ],
+    ),
+    (
         "xtask",
         &[
             "phoenix",
@@ -46,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "phoenix-host",
             "phoenix-lab",
             "phoenix-planner",
+            "phoenix-testing",
             "phoenix-zfs",
         ],
     ),

@@ -1,0 +1,10 @@
+//! Laws that hold for every input, over kept findings of the fuzzer, generated configurations and
+//! generated hosts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
+mod corpus;
