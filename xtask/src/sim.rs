@@ -23,6 +23,10 @@ pub(crate) struct Args {
     /// Let the N-th command that matches hang until its timeout.
     #[arg(long, value_name = "PATTERN[:N]", value_parser = fault)]
     hang: Vec<(String, usize)>,
+    /// Kill the process that uses the host at the N-th command that matches; `write-file PATH`,
+    /// `write-parameter PATH` and `set-permissions PATH` count as commands.
+    #[arg(long, value_name = "PATTERN[:N]", value_parser = fault)]
+    kill: Vec<(String, usize)>,
     /// The command to run, such as `-- zpool list`.
     #[arg(last = true)]
     argv: Vec<String>,
@@ -33,7 +37,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     for (disk, kind) in &args.signature {
         host.add_signature(disk, kind)?;
     }
-    for (faults, kind) in [(&args.fail, FaultKind::Fail), (&args.hang, FaultKind::Hang)] {
+    for (faults, kind) in [
+        (&args.fail, FaultKind::Fail),
+        (&args.hang, FaultKind::Hang),
+        (&args.kill, FaultKind::Kill),
+    ] {
         for (pattern, nth) in faults {
             host.add_fault(Fault {
                 pattern: pattern.clone(),

@@ -190,12 +190,17 @@ impl Inner {
         }
     }
 
-    /// The fault that is due at a command, if there is one.
+    /// The fault that is due at this command or write, if there is one. A process that is to be
+    /// killed before it gets no answer.
     fn take_fault(&mut self, typed: &str) -> Result<Option<FaultKind>, SimError> {
         if !self.state.faults.iter().any(|fault| fault.matches(typed)) {
             return Ok(None);
         }
-        self.change(|state| fault::take(&mut state.faults, typed))
+        let fault = self.change(|state| fault::take(&mut state.faults, typed))?;
+        match fault {
+            Some(FaultKind::Kill) => Err(fault::die()),
+            fault => Ok(fault),
+        }
     }
 
     /// Counts down to the power cut; `what` is the call that needs power.
@@ -247,7 +252,7 @@ impl Host for SimHost {
         match fault {
             Some(FaultKind::Fail) => return Ok(Output::failure(1, "simulated failure\n")),
             Some(FaultKind::Hang) => return Err(timed_out()),
-            Some(FaultKind::Late) | None => {}
+            Some(FaultKind::Late | FaultKind::Kill | FaultKind::KillLate) | None => {}
         }
         let output = if writes {
             inner.change(|state| act(state, command)).map_err(lost)?
@@ -255,6 +260,7 @@ impl Host for SimHost {
             look(&inner.state, command)
         };
         match fault {
+            Some(FaultKind::KillLate) => Err(lost(fault::die())),
             Some(_) => Err(timed_out()),
             None => Ok(output),
         }
@@ -269,34 +275,39 @@ impl Host for SimHost {
 
     fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
         let mut inner = self.inner();
-        inner.begin_write(format!("write-file {path}"))?;
+        let failed = file_error("write", path);
+        let fault = inner.begin_write(format!("write-file {path}"), &failed)?;
         let written = inner
             .change(|state| files::write(state, path, contents))
-            .map_err(file_error("write", path))?;
-        written.map_err(file_error("write", path))
+            .map_err(&failed)?;
+        written.map_err(file_error("write", path))?;
+        end_write(fault, &failed)
     }
 
     fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
         let mut inner = self.inner();
-        inner.begin_write(format!("write-parameter {path} {value}"))?;
+        let failed = file_error("write", path);
+        let fault = inner.begin_write(format!("write-parameter {path} {value}"), &failed)?;
         let written = inner
             .change(|state| files::write_parameter(state, path, value))
-            .map_err(file_error("write", path))?;
+            .map_err(&failed)?;
         written.map_err(|kind| HostError::File {
             verb: "write",
             path: path.to_owned(),
             source: kind.into(),
-        })
+        })?;
+        end_write(fault, &failed)
     }
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         let mut inner = self.inner();
-        inner.begin_write(format!("set-permissions {}", change.path))?;
+        let failed = file_error("change", &change.path);
+        let fault = inner.begin_write(format!("set-permissions {}", change.path), &failed)?;
         let done = inner
             .change(|state| access::set_permissions(state, change))
-            .map_err(file_error("change", &change.path))?;
+            .map_err(&failed)?;
         if done {
-            return Ok(());
+            return end_write(fault, &failed);
         }
         Err(HostError::NotMounted {
             path: change.path.clone(),
@@ -317,16 +328,38 @@ impl Host for SimHost {
                 path: path.to_owned(),
                 seconds: wait.as_secs(),
             }),
-            Some(FaultKind::Late) | None => Ok(HeldLock::nothing()),
+            Some(FaultKind::KillLate) => Err(lost(fault::die())),
+            Some(_) | None => Ok(HeldLock::nothing()),
         }
     }
 }
 
 impl Inner {
-    fn begin_write(&mut self, what: String) -> Result<(), HostError> {
+    /// Counts a write that is no command, and fails it if a fault says so.
+    fn begin_write(
+        &mut self,
+        what: String,
+        failed: impl Fn(SimError) -> HostError,
+    ) -> Result<Option<FaultKind>, HostError> {
         self.need_power(&what, true)?;
+        let fault = self.take_fault(&what).map_err(&failed)?;
         self.writes.push(what);
-        Ok(())
+        match fault {
+            Some(FaultKind::Fail | FaultKind::Hang) => Err(failed(SimError::Fault)),
+            _ => Ok(fault),
+        }
+    }
+}
+
+/// A write that is no command, after it was done.
+fn end_write(
+    fault: Option<FaultKind>,
+    failed: impl Fn(SimError) -> HostError,
+) -> Result<(), HostError> {
+    match fault {
+        Some(FaultKind::KillLate) => Err(failed(fault::die())),
+        Some(_) => Err(failed(SimError::Fault)),
+        None => Ok(()),
     }
 }
 

@@ -1,12 +1,16 @@
 //! Faults that a simulated host has in store.
 
+use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
+
+use super::SimError;
 
 /// Something that goes wrong once, at the `nth` command that matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// A part of the command as it would be typed; with `*` in it, a pattern for the whole of it.
+    /// Writes that are no command are matched as [`super::SimHost::writes`] tells them.
     pub pattern: String,
     /// Which matching command it is, counted from 1. 0 means 1.
     pub nth: usize,
@@ -24,6 +28,17 @@ pub enum FaultKind {
     Hang,
     /// The command does its work and still does not end in time.
     Late,
+    /// The whole process that uses the host is killed (`SIGKILL`) before the command does anything.
+    /// For state files: a host in memory dies with its process.
+    Kill,
+    /// The process is killed after the command has done its work and before it hears of it.
+    KillLate,
+}
+
+/// Ends this process as `kill -9` does. What is returned is never seen.
+pub(super) fn die() -> SimError {
+    let _ = kill_process(getpid(), Signal::KILL);
+    SimError::Fault
 }
 
 impl Fault {

@@ -43,6 +43,9 @@ pub enum SimError {
         /// What it says.
         found: u32,
     },
+    /// A fault that was asked for.
+    #[error("simulated failure")]
+    Fault,
     /// A disk that the host does not have.
     #[error("the simulated host has no disk \"{0}\"; see `phoenix disks --host sim:STATE`")]
     NoSuchDisk(String),
