@@ -38,9 +38,13 @@ fn missing(facts: &Facts<'_>, dataset: &Dataset) -> Verdict {
             Some(PlannedVolume { size, sparse })
         }
     };
-    let mountpoint = dataset.mountpoint.as_ref().map(ToString::to_string);
+    // The parent may be mounted elsewhere on the host than the file implies.
+    let mounted = dataset.mountpoint.as_ref();
+    let mountpoint = mounted.and_then(|_| facts.mountpoint(&dataset.name));
+    let mountpoint = mountpoint.map(str::to_owned);
     if let Some(path) = &mountpoint {
         facts.check_nothing_hidden(path)?;
+        facts.check_place_is_free(&dataset.name, path)?;
     }
     changes.extend(new_properties(&dataset.properties));
     let operation = CreateDataset {
@@ -179,6 +183,7 @@ fn mount(
     let stays = live.mounted && value(live, "mountpoint") == Some(target);
     if !stays {
         facts.check_nothing_hidden(target)?;
+        facts.check_place_is_free(name, target)?;
     }
     Ok(Some(target.to_owned()))
 }

@@ -167,6 +167,29 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Nothing to do if no other dataset of the file stays mounted at `path`. The file cannot tell:
+    /// a mountpoint that it does not state is left as it is on the host.
+    ///
+    /// # Errors
+    ///
+    /// A refusal that names the other dataset.
+    pub(super) fn check_place_is_free(&self, dataset: &str, path: &str) -> Result<(), Stop> {
+        let stays_there = |name: &str, at: &Option<String>| {
+            let live = self.observed.datasets.get(name);
+            let mounted =
+                live.is_some_and(|live| live.mounted && value(live, "mountpoint") == Some(path));
+            name != dataset && mounted && at.as_deref() == Some(path)
+        };
+        let mut places = self.mountpoints.iter();
+        match places.find(|(name, at)| stays_there(name, at)) {
+            Some((other, _)) => Err(refused(
+                format!("dataset {other} is mounted at {path}, where {dataset} is to be mounted"),
+                format!("state another mountpoint for {other} or for {dataset}"),
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// The dataset's `canmount` once the plan is done.
     pub(super) fn can_mount(&self, dataset: &str) -> &str {
         let declared = self

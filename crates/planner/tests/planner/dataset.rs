@@ -660,3 +660,49 @@ fn a_dataset_without_a_mountpoint_is_not_expected_to_be_mounted() {
     assert_eq!(create.mountpoint, None);
     assert_eq!(create.properties["mountpoint"], "none");
 }
+
+/// What the host has decided and the file does not state holds for what comes below it as well.
+#[test]
+fn a_new_dataset_is_mounted_below_its_parent_wherever_that_is() {
+    let below = json!({"pool": "tank", "name": "data/logs"});
+    let file = file_with(&[("/zfs/datasets/9", below)]);
+    let mut host = settled(&crate::setup::file());
+    set(&mut host, "tank/data", "mountpoint", "/srv/data", "local");
+    let plan = planned(&file, &host);
+    let Some(Operation::CreateDataset(create)) = plan
+        .steps
+        .iter()
+        .find(|step| step.id.to_string() == "dataset:tank/data/logs")
+        .map(|step| &step.operation)
+    else {
+        panic!("{:?}", lines(&plan));
+    };
+    assert_eq!(create.mountpoint.as_deref(), Some("/srv/data/logs"));
+}
+
+#[test]
+fn no_dataset_is_mounted_over_another_one() {
+    let refusal = "refuse dataset:tank/vm: dataset tank/data is mounted at /srv/data, where \
+                   tank/vm is to be mounted";
+    let file = file_with(&[("/zfs/datasets/0/mountpoint", json!("/srv/data"))]);
+    let mut host = settled(&crate::setup::file());
+    set(&mut host, "tank/data", "mountpoint", "/srv/data", "local");
+    assert!(
+        lines(&planned(&file, &host))
+            .iter()
+            .any(|line| line == refusal)
+    );
+    host.datasets.remove("tank/vm");
+    assert!(
+        lines(&planned(&file, &host))
+            .iter()
+            .any(|line| line == refusal)
+    );
+    // Who moves away in the same plan is in nobody's way once it has moved, which the next plan sees.
+    host.datasets.get_mut("tank/data").unwrap().mounted = false;
+    assert!(
+        !lines(&planned(&file, &host))
+            .iter()
+            .any(|line| line == refusal)
+    );
+}
