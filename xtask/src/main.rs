@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod kills;
 mod lab;
 mod schema;
 mod sim;
@@ -46,6 +47,8 @@ enum Task {
     Tidy,
     /// Prepare a simulated host and run one command on it, passing its output and exit code on.
     Sim(sim::Args),
+    /// Kill phoenix at random points of an apply on simulated hosts, and compare how they end.
+    Kills(kills::Args),
     /// Build, boot, use and test the virtual machine with real OpenZFS.
     #[command(subcommand)]
     Lab(lab::LabCommand),
@@ -90,6 +93,7 @@ fn run(task: Task) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Task::Tidy => report(&tidy::check(root())?),
         Task::Sim(args) => sim::run(&args),
+        Task::Kills(args) => kills::run(&args),
         Task::Bench(command) => bench::run(&command),
         Task::Lab(command) => lab::run(&command),
     }

@@ -14,6 +14,7 @@ mod consent;
 mod historic;
 mod inputs;
 mod journal;
+mod kills;
 mod lxc_config;
 mod nvme;
 mod orchestrator;

@@ -85,6 +85,6 @@ fn assert_sound(loaded: &Loaded) {
         }
     }
     assert_eq!(loaded.config().is_some(), loaded.error_count() == 0);
-    let json = report::to_json(loaded);
+    let json = report::to_json(std::slice::from_ref(loaded));
     assert_eq!(json.get("valid"), Some(&loaded.is_valid().into()));
 }

@@ -3,8 +3,10 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "helpers of tests fail the test"
 )]
 
+mod apply;
 mod corpus;
