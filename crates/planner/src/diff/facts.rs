@@ -167,23 +167,24 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Nothing to do if no other dataset of the file stays mounted at `path`. The file cannot tell:
-    /// a mountpoint that it does not state is left as it is on the host.
+    /// Nothing to do if no other dataset of the file belongs at `path` once the plan is done. The
+    /// file alone cannot tell: a mountpoint that it does not state is left as it is on the host.
     ///
     /// # Errors
     ///
     /// A refusal that names the other dataset.
     pub(super) fn check_place_is_free(&self, dataset: &str, path: &str) -> Result<(), Stop> {
-        let stays_there = |name: &str, at: &Option<String>| {
-            let live = self.observed.datasets.get(name);
-            let mounted =
-                live.is_some_and(|live| live.mounted && value(live, "mountpoint") == Some(path));
-            name != dataset && mounted && at.as_deref() == Some(path)
+        let belongs_there = |name: &str, at: Option<&str>| {
+            let found = self.datasets.get(name);
+            let volume = found.is_some_and(|found| found.is_volume());
+            name != dataset && at == Some(path) && !volume && self.can_mount(name) == "on"
         };
         let mut places = self.mountpoints.iter();
-        match places.find(|(name, at)| stays_there(name, at)) {
+        match places.find(|(name, at)| belongs_there(name, at.as_deref())) {
             Some((other, _)) => Err(refused(
-                format!("dataset {other} is mounted at {path}, where {dataset} is to be mounted"),
+                format!(
+                    "dataset {other} has the mountpoint {path}, where {dataset} is to be mounted"
+                ),
                 format!("state another mountpoint for {other} or for {dataset}"),
             )),
             None => Ok(()),

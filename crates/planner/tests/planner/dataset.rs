@@ -682,27 +682,22 @@ fn a_new_dataset_is_mounted_below_its_parent_wherever_that_is() {
 
 #[test]
 fn no_dataset_is_mounted_over_another_one() {
-    let refusal = "refuse dataset:tank/vm: dataset tank/data is mounted at /srv/data, where \
-                   tank/vm is to be mounted";
     let file = file_with(&[("/zfs/datasets/0/mountpoint", json!("/srv/data"))]);
     let mut host = settled(&crate::setup::file());
     set(&mut host, "tank/data", "mountpoint", "/srv/data", "local");
-    assert!(
-        lines(&planned(&file, &host))
-            .iter()
-            .any(|line| line == refusal)
-    );
+    let assert_refused = |host: &Observed, name: &str, other: &str| {
+        let refusal = format!(
+            "refuse dataset:{name}: dataset {other} has the mountpoint /srv/data, where {name} is \
+             to be mounted"
+        );
+        let lines = lines(&planned(&file, host));
+        assert!(lines.contains(&refusal), "{lines:#?}");
+    };
+    assert_refused(&host, "tank/vm", "tank/data");
     host.datasets.remove("tank/vm");
-    assert!(
-        lines(&planned(&file, &host))
-            .iter()
-            .any(|line| line == refusal)
-    );
-    // Who moves away in the same plan is in nobody's way once it has moved, which the next plan sees.
+    assert_refused(&host, "tank/vm", "tank/data");
+    // Neither is there yet, and both would be mounted by the same plan.
     host.datasets.get_mut("tank/data").unwrap().mounted = false;
-    assert!(
-        !lines(&planned(&file, &host))
-            .iter()
-            .any(|line| line == refusal)
-    );
+    assert_refused(&host, "tank/vm", "tank/data");
+    assert_refused(&host, "tank/data", "tank/vm");
 }
