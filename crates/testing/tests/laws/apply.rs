@@ -234,7 +234,7 @@ fn kinds() -> impl Strategy<Value = FaultKind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
     fn after_an_apply_nothing_is_left_to_do(scenario in scenario()) {
