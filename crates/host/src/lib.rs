@@ -1,7 +1,7 @@
 //! The only crate that runs programs or touches host files.
 //!
 //! [`Host`] is the narrow waist: one command or one file at a time, at the level of argv. Typed
-//! commands and parsers stand above it, real, simulated, recorded and read-only hosts below.
+//! commands and parsers stand above it, real, remote, simulated, recorded and read-only hosts below.
 //! Nothing here knows about configurations or plans.
 
 pub mod acl;
@@ -16,6 +16,7 @@ pub mod parse;
 pub mod pve;
 pub mod readonly;
 pub mod sim;
+pub mod ssh;
 pub mod store;
 pub mod system;
 pub mod transcript;
@@ -171,6 +172,17 @@ pub enum HostError {
         /// Which file.
         path: Utf8PathBuf,
         /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The connection to a remote host was lost; what was asked may or may not have happened.
+    #[error("no answer came back from {host} to: {what}")]
+    Disconnected {
+        /// The host.
+        host: String,
+        /// The command or file.
+        what: String,
+        /// The last words of `ssh`.
         #[source]
         source: std::io::Error,
     },

@@ -4,9 +4,9 @@
 //! shell and without the caller's environment. No program can hold its caller for longer than its
 //! time limit, not even one that hangs inside the kernel.
 
-mod file;
-mod permissions;
-mod process;
+pub(crate) mod file;
+pub(crate) mod permissions;
+pub(crate) mod process;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -20,17 +20,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::command::{Command, Output, Program};
 use crate::lock::{self, HeldLock};
 use crate::{Host, HostError, PermissionChange};
-use process::{Limits, Stopped};
+use process::{Limits, NEVER, Start, Stopped};
 
 /// Where Debian and Proxmox keep the programs of root.
-const SEARCH_PATH: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+pub(crate) const SEARCH_PATH: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
 /// The host itself.
 #[derive(Debug)]
 pub struct LocalHost {
     programs: BTreeMap<Program, Utf8PathBuf>,
-    /// What the programs get as `PATH`.
-    path: String,
+    /// What the programs get.
+    environment: Vec<(String, String)>,
 }
 
 impl LocalHost {
@@ -50,9 +50,17 @@ impl LocalHost {
         let names: Vec<&str> = directories.iter().map(|dir| dir.as_str()).collect();
         Self {
             programs: Program::ALL.into_iter().filter_map(find).collect(),
-            path: names.join(":"),
+            environment: environment(&names.join(":")),
         }
     }
+}
+
+/// What a host's programs get as their environment.
+pub(crate) fn environment(path: &str) -> Vec<(String, String)> {
+    // Messages are matched by their English words, file names are UTF-8.
+    [("PATH", path), ("LC_ALL", "C.UTF-8")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 impl Default for LocalHost {
@@ -77,23 +85,15 @@ impl Host for LocalHost {
             time: command.time_limit(),
             ..Limits::default()
         };
-        process::run(program, &command.args, &self.path, &limits).map_err(|stopped| {
-            let command_line = command.to_string();
-            match stopped {
-                Stopped::Io(source) => HostError::Spawn {
-                    command: command_line,
-                    source,
-                },
-                Stopped::TimedOut => HostError::TimedOut {
-                    command: command_line,
-                    seconds: command.timeout_seconds,
-                },
-                Stopped::TooMuchOutput => HostError::TooMuchOutput {
-                    command: command_line,
-                    limit: limits.output,
-                },
-            }
-        })
+        let start = Start {
+            program,
+            args: &command.args,
+            environment: &self.environment,
+            input: &[],
+        };
+        process::run(&start, &limits, NEVER)
+            .map(Output::from)
+            .map_err(|stopped| stopped.of(command, &limits))
     }
 
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
@@ -129,7 +129,28 @@ impl Host for LocalHost {
     }
 }
 
-fn failed(verb: &'static str, path: &Utf8Path, source: io::Error) -> HostError {
+impl Stopped {
+    /// As the error of the command that was run.
+    pub(crate) fn of(self, command: &Command, limits: &Limits) -> HostError {
+        let command_line = command.to_string();
+        match self {
+            Self::Io(source) => HostError::Spawn {
+                command: command_line,
+                source,
+            },
+            Self::TimedOut => HostError::TimedOut {
+                command: command_line,
+                seconds: command.timeout_seconds,
+            },
+            Self::TooMuchOutput => HostError::TooMuchOutput {
+                command: command_line,
+                limit: limits.output,
+            },
+        }
+    }
+}
+
+pub(crate) fn failed(verb: &'static str, path: &Utf8Path, source: io::Error) -> HostError {
     HostError::File {
         verb,
         path: path.to_owned(),

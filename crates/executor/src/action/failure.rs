@@ -80,6 +80,9 @@ impl Goal<'_> {
                 "wait until the other task has ended (fuser -v {path} names it, and so does \
                  Proxmox's list of tasks), then {RUN_AGAIN}"
             )),
+            HostError::Disconnected { .. } => Some(format!(
+                "whether it was done is not known; once the host can be reached, {RUN_AGAIN}"
+            )),
             _ => None,
         };
         Failure {

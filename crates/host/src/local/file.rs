@@ -7,42 +7,44 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use camino::{Utf8Component, Utf8Path};
 
 /// The largest file that is read, in bytes. What phoenix reads has some kilobytes.
-const LIMIT: u64 = 16 * 1024 * 1024;
+pub(crate) const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The mode of new files that programs of other users must read.
-const NEW_FILE: u32 = 0o644;
+pub(crate) const NEW_FILE: u32 = 0o644;
 
 /// The mode of a new directory for such files.
-const NEW_DIRECTORY: u32 = 0o755;
+pub(crate) const NEW_DIRECTORY: u32 = 0o755;
 
 /// Reads a file; `None` when it does not exist.
-pub(super) fn read(path: &Utf8Path) -> io::Result<Option<String>> {
+pub(crate) fn read(path: &Utf8Path) -> io::Result<Option<String>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
     let mut bytes = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    text(bytes).map(Some)
+}
+
+/// The bytes of a file as text.
+pub(crate) fn text(bytes: Vec<u8>) -> io::Result<String> {
     if bytes.len() as u64 > LIMIT {
-        let message = format!("it is larger than {LIMIT} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        return Err(too_large());
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            error.utf8_error(),
-        )),
-    }
+    String::from_utf8(bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
+/// A file is larger than [`LIMIT`].
+pub(crate) fn too_large() -> io::Error {
+    let message = format!("it is larger than {LIMIT} bytes");
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
 }
 
 /// Replaces a file: whoever reads it, and whatever happens to the machine, sees the old contents
 /// or the new ones. Its directory is made if only that is missing.
-pub(super) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|_| path.is_absolute())
-        .ok_or_else(|| refused("its path is not absolute"))?;
+pub(crate) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
+    let directory = directory_of(path)?;
     let old = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         // A rename would replace a link, not the file that its owner meant.
@@ -78,15 +80,8 @@ fn make_directory(directory: &Utf8Path) -> io::Result<()> {
 
 /// Writes a value into a file below `/sys` or `/proc` that exists, in one write: the kernel takes
 /// each write as a whole value.
-pub(super) fn write_parameter(path: &Utf8Path, value: &str) -> io::Result<()> {
-    let kernel = path.starts_with("/sys") || path.starts_with("/proc");
-    if !kernel
-        || path
-            .components()
-            .any(|part| part == Utf8Component::ParentDir)
-    {
-        return Err(refused("it is no kernel parameter below /sys or /proc"));
-    }
+pub(crate) fn write_parameter(path: &Utf8Path, value: &str) -> io::Result<()> {
+    must_be_parameter(path)?;
     let mut file = OpenOptions::new().write(true).open(path)?;
     let written = file.write(value.as_bytes())?;
     if written == value.len() {
@@ -97,6 +92,23 @@ pub(super) fn write_parameter(path: &Utf8Path, value: &str) -> io::Result<()> {
             "the kernel took only a part of the value",
         ))
     }
+}
+
+/// Confirms that a path can only lead to a kernel parameter.
+pub(crate) fn must_be_parameter(path: &Utf8Path) -> io::Result<()> {
+    let kernel = path.starts_with("/sys") || path.starts_with("/proc");
+    let detour = |part| part == Utf8Component::ParentDir;
+    if kernel && !path.components().any(detour) {
+        return Ok(());
+    }
+    Err(refused("it is no kernel parameter below /sys or /proc"))
+}
+
+/// The directory that a file is to be replaced in.
+pub(crate) fn directory_of(path: &Utf8Path) -> io::Result<&Utf8Path> {
+    path.parent()
+        .filter(|_| path.is_absolute())
+        .ok_or_else(|| refused("its path is not absolute"))
 }
 
 fn refused(why: &'static str) -> io::Error {

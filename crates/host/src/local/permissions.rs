@@ -17,13 +17,13 @@ use crate::parse::unescape_octal;
 use crate::{HostError, PermissionChange};
 
 /// The kernel's table of mounts with device numbers (`proc_pid_mountinfo(5)`).
-pub(super) const MOUNTINFO_FILE: &str = "/proc/self/mountinfo";
+pub(crate) const MOUNTINFO_FILE: &str = "/proc/self/mountinfo";
 
 /// The bits that a mode is compared by.
-pub(super) const MODE_BITS: u32 = 0o7777;
+pub(crate) const MODE_BITS: u32 = 0o7777;
 
 /// Makes the change; `mounts` is the text of [`MOUNTINFO_FILE`].
-pub(super) fn change(mounts: &str, change: &PermissionChange) -> Result<(), HostError> {
+pub(crate) fn change(mounts: &str, change: &PermissionChange) -> Result<(), HostError> {
     let wrong = |source| failed("change", &change.path, source);
     let directory = open(change)?;
     let before = directory.metadata().map_err(wrong)?;
@@ -39,21 +39,24 @@ pub(super) fn change(mounts: &str, change: &PermissionChange) -> Result<(), Host
         directory.set_permissions(permissions).map_err(wrong)?;
     }
     let after = directory.metadata().map_err(wrong)?;
-    let differs = |wanted: Option<u32>, got: u32| wanted.is_some_and(|wanted| wanted != got);
-    if differs(change.uid, after.uid())
-        || differs(change.gid, after.gid())
-        || differs(change.mode, after.mode() & MODE_BITS)
-    {
-        let message = format!(
-            "it still has owner {}:{} and mode {:04o} afterwards",
-            after.uid(),
-            after.gid(),
-            after.mode() & MODE_BITS
-        );
-        return Err(wrong(io::Error::other(message)));
-    }
+    must_be_made(change, after.uid(), after.gid(), after.mode() & MODE_BITS)?;
     if change.recursive {
         tree::change_below(&directory, change).map_err(wrong)?;
+    }
+    Ok(())
+}
+
+/// Confirms a change by what the directory has afterwards.
+pub(crate) fn must_be_made(
+    change: &PermissionChange,
+    uid: u32,
+    gid: u32,
+    mode: u32,
+) -> Result<(), HostError> {
+    let differs = |wanted: Option<u32>, got: u32| wanted.is_some_and(|wanted| wanted != got);
+    if differs(change.uid, uid) || differs(change.gid, gid) || differs(change.mode, mode) {
+        let message = format!("it still has owner {uid}:{gid} and mode {mode:04o} afterwards");
+        return Err(failed("change", &change.path, io::Error::other(message)));
     }
     Ok(())
 }
@@ -67,7 +70,8 @@ fn open(change: &PermissionChange) -> Result<File, HostError> {
     }
 }
 
-fn not_mounted(change: &PermissionChange) -> HostError {
+/// The directory is not the root of the dataset.
+pub(crate) fn not_mounted(change: &PermissionChange) -> HostError {
     HostError::NotMounted {
         path: change.path.clone(),
         dataset: change.dataset.clone(),

@@ -1,27 +1,40 @@
 //! One program from start to end: bounded in time and output, killed with all its children.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::command::Output;
 
+/// A program and what it is started with.
+pub(crate) struct Start<'a> {
+    /// The program's absolute path.
+    pub(crate) program: &'a Utf8Path,
+    /// Its arguments.
+    pub(crate) args: &'a [String],
+    /// Its whole environment.
+    pub(crate) environment: &'a [(String, String)],
+    /// What it can read from standard input.
+    pub(crate) input: &'a [u8],
+}
+
 /// How much a program may take.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Time from start to end.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
     /// Bytes, of standard output and of standard error each.
-    pub(super) output: usize,
+    pub(crate) output: usize,
     /// How long to wait for a killed program. One that hangs inside the kernel, on a suspended
     /// pool, cannot be killed; it is left behind then.
-    pub(super) grace: Duration,
+    pub(crate) grace: Duration,
 }
 
 impl Default for Limits {
@@ -34,9 +47,44 @@ impl Default for Limits {
     }
 }
 
+/// What a program has left behind, as bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// The exit code; `None` when a signal ended it, or when it was not waited for because its
+    /// answer was complete.
+    pub(crate) code: Option<i32>,
+    /// Standard output.
+    pub(crate) stdout: Vec<u8>,
+    /// Standard error.
+    pub(crate) stderr: Vec<u8>,
+}
+
+impl From<Ended> for Output {
+    fn from(ended: Ended) -> Self {
+        Self {
+            code: ended.code,
+            stdout: into_text(ended.stdout),
+            stderr: into_text(ended.stderr),
+        }
+    }
+}
+
+/// Bytes that are no UTF-8 become U+FFFD.
+pub(crate) fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Whether a program has said all that it will say, by its standard output and standard error so
+/// far; its end is not waited for then.
+pub(crate) type IsComplete<'a> = &'a dyn Fn(&[u8], &[u8]) -> bool;
+
+/// For programs whose end ends their answer.
+pub(crate) const NEVER: IsComplete<'static> = &|_, _| false;
+
 /// Why a program did not come to its own end.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(crate) enum Stopped {
     /// It could not be started or followed.
     Io(io::Error),
     /// Its time was over.
@@ -59,33 +107,101 @@ impl From<rustix::io::Errno> for Stopped {
 
 /// Runs a program to its end, in a process group of its own, so that a Ctrl-C on phoenix does not
 /// reach it and a kill reaches its children.
-pub(super) fn run(
-    program: &Utf8Path,
-    args: &[String],
-    path: &str,
+pub(crate) fn run(
+    start: &Start<'_>,
     limits: &Limits,
-) -> Result<Output, Stopped> {
-    let mut child = spawn(program, args, path)?;
-    let result = follow(&mut child, limits);
-    if result.is_err() {
+    is_complete: IsComplete<'_>,
+) -> Result<Ended, Stopped> {
+    let input = if start.input.is_empty() {
+        Stdio::null()
+    } else {
+        in_memory(start.input)?.into()
+    };
+    let mut child = spawn(start, input)?;
+    let result = follow(&mut child, limits, is_complete);
+    if !matches!(result, Ok((_, true))) {
         kill(&mut child, limits.grace);
     }
-    result
+    result.map(|(ended, _)| ended)
+}
+
+/// A program that stays after its first answer. It ends with this value.
+#[derive(Debug)]
+pub(crate) struct Resident {
+    child: Child,
+    input: ChildStdin,
+    grace: Duration,
+}
+
+impl Resident {
+    /// Starts a program, feeds it, and reads until its answer is complete. Without a program when
+    /// that has ended instead. `input` has to be shorter than a pipe is, which is 64 KiB.
+    pub(crate) fn start(
+        start: &Start<'_>,
+        limits: &Limits,
+        is_complete: IsComplete<'_>,
+    ) -> Result<(Option<Self>, Ended), Stopped> {
+        let mut child = spawn(start, Stdio::piped())?;
+        let fed = match child.stdin.take() {
+            Some(mut pipe) => pipe.write_all(start.input).map(|()| pipe),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        let followed = follow(&mut child, limits, is_complete);
+        match (fed, followed) {
+            (Ok(input), Ok((answer, false))) => {
+                let grace = limits.grace;
+                let resident = Self {
+                    child,
+                    input,
+                    grace,
+                };
+                Ok((Some(resident), answer))
+            }
+            (_, Ok((ended, true))) => Ok((None, ended)),
+            (Err(error), Ok(_)) => {
+                kill(&mut child, limits.grace);
+                Err(error.into())
+            }
+            (_, Err(stopped)) => {
+                kill(&mut child, limits.grace);
+                Err(stopped)
+            }
+        }
+    }
+
+    /// Gives the program more to read.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.input.write_all(bytes)
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        kill(&mut self.child, self.grace);
+    }
+}
+
+/// A file that is nowhere but in memory: a program can read it at its own pace, and nobody has to
+/// feed it meanwhile.
+fn in_memory(bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("phoenix", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place of phoenix that starts programs"
 )]
-fn spawn(program: &Utf8Path, args: &[String], path: &str) -> io::Result<Child> {
-    Command::new(program)
-        .args(args)
+fn spawn(start: &Start<'_>, input: Stdio) -> io::Result<Child> {
+    let environment = start.environment.iter().map(|(name, value)| (name, value));
+    Command::new(start.program)
+        .args(start.args)
         .env_clear()
-        .env("PATH", path)
-        // Messages are matched by their English words, file names are UTF-8.
-        .env("LC_ALL", "C.UTF-8")
+        .envs(environment)
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -93,8 +209,12 @@ fn spawn(program: &Utf8Path, args: &[String], path: &str) -> io::Result<Child> {
 }
 
 /// Reads what the program prints until it has ended. Its end counts, not the end of its output: a
-/// daemon that it leaves behind may hold the pipes open for ever.
-fn follow(child: &mut Child, limits: &Limits) -> Result<Output, Stopped> {
+/// daemon that it leaves behind may hold the pipes open for ever. Also whether it has ended.
+fn follow(
+    child: &mut Child,
+    limits: &Limits,
+    is_complete: IsComplete<'_>,
+) -> Result<(Ended, bool), Stopped> {
     let deadline = Instant::now() + limits.time;
     let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let mut streams = [
@@ -124,14 +244,23 @@ fn follow(child: &mut Child, limits: &Limits) -> Result<Output, Stopped> {
         if has_ended && idle {
             break;
         }
+        let [stdout, stderr] = &streams;
+        if !has_ended && is_complete(&stdout.bytes, &stderr.bytes) {
+            break;
+        }
     }
-    let code = child.wait()?.code();
-    let [stdout, stderr] = streams.map(Stream::into_text);
-    Ok(Output {
+    let code = if has_ended {
+        child.wait()?.code()
+    } else {
+        None
+    };
+    let [stdout, stderr] = streams.map(|stream| stream.bytes);
+    let ended = Ended {
         code,
         stdout,
         stderr,
-    })
+    };
+    Ok((ended, has_ended))
 }
 
 /// Waits until one of the descriptors has something to say; which ones do, in their order.
@@ -197,10 +326,5 @@ impl Stream {
             return Err(Stopped::TooMuchOutput);
         }
         Ok(())
-    }
-
-    fn into_text(self) -> String {
-        String::from_utf8(self.bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 }

@@ -50,7 +50,7 @@ fn zfs(args: &[&str]) -> Command {
     Command::read(Program::Zfs, args.iter().copied())
 }
 
-fn temporary() -> (tempfile::TempDir, Utf8PathBuf) {
+pub(crate) fn temporary() -> (tempfile::TempDir, Utf8PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::try_from(directory.path().to_owned()).unwrap();
     (directory, path)
@@ -64,6 +64,18 @@ fn ends(pid: &str) -> bool {
     };
     let limit = Timespec::try_from(Duration::from_secs(20)).unwrap();
     poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)).unwrap() == 1
+}
+
+/// Fails unless a process ends by itself.
+pub(crate) fn assert_ends(pid: &str) {
+    assert!(ends(pid), "{pid}");
+}
+
+/// Kills a process.
+pub(crate) fn kill(pid: &str) {
+    let number = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    kill_process(number, Signal::KILL).unwrap();
+    assert_ends(pid);
 }
 
 #[test]
@@ -146,8 +158,7 @@ fn a_program_that_hangs_is_killed_with_its_children() {
         "{error}"
     );
     assert!(start.elapsed() < Duration::from_secs(20));
-    let child = fs::read_to_string(file).unwrap();
-    assert!(ends(&child), "{child}");
+    assert_ends(&fs::read_to_string(file).unwrap());
 }
 
 #[test]
@@ -157,9 +168,7 @@ fn a_daemon_that_keeps_the_pipes_open_does_not_hold_its_starter() {
     assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!(output.code, Some(0));
     // It is left alone: daemons that a tool starts are the host's business.
-    let pid = output.stdout.trim();
-    kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
-    assert!(ends(pid), "{pid}");
+    kill(&output.stdout);
 }
 
 #[test]

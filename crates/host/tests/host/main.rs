@@ -10,6 +10,9 @@ mod disk;
 mod local;
 mod nfs;
 mod pve;
+mod ssh;
+#[path = "../support/sshd.rs"]
+mod sshd;
 mod store;
 mod system;
 mod transcript;

@@ -9,7 +9,8 @@ use phoenix::config::address::Address;
 use phoenix::executor::event::Tee;
 use phoenix::executor::journal::{Journal, JournalHeader};
 use phoenix::executor::report;
-use phoenix::host::store::{LockError, RunLock};
+use phoenix::host::lock::HeldLock;
+use phoenix::host::store::LockError;
 use phoenix::{
     ApplyError, ApplyOptions, ExitStatus, Freshness, Host, Observed, Observer, Plan, Report,
 };
@@ -40,7 +41,7 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     }
     let input = config_file::read(args.file.path())?;
     let wanted = Wanted::from_input(terminal, args, &input)?;
-    let open = host::open(&args.host.host)?;
+    let open = host::open(&args.host)?;
     if args.dry_run {
         return dry_run(terminal, args, &wanted.plan(args, &*open.host)?.plan);
     }
@@ -219,21 +220,15 @@ fn agreed(args: &ApplyArgs, wanted: &Wanted, person: Option<&Person<'_>>) -> Res
     person.ok_or_else(nobody)?.whether_to_apply()
 }
 
-fn lock(open: &OpenHost, wait: Duration) -> Result<Option<RunLock>, Failure> {
-    let Some(path) = &open.lock else {
-        return Ok(None);
-    };
+fn lock(open: &OpenHost, wait: Duration) -> Result<Option<HeldLock>, Failure> {
     let command: Vec<String> = std::env::args().collect();
-    match RunLock::acquire(path, &command.join(" "), wait) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error) => {
-            let status = match error {
-                LockError::Busy { .. } => ExitStatus::Busy,
-                _ => ExitStatus::Failed,
-            };
-            Err(Failure::from_error(status, &error))
-        }
-    }
+    open.lock(&command.join(" "), wait).map_err(|error| {
+        let status = match error {
+            LockError::Busy { .. } => ExitStatus::Busy,
+            LockError::File { .. } => ExitStatus::Failed,
+        };
+        Failure::from_error(status, &error)
+    })
 }
 
 fn apply(
@@ -263,7 +258,7 @@ fn apply(
         }
     };
     interrupt.answer_through(speaker);
-    let result = match journal(args, open, plan)? {
+    let result = match journal(args, plan)? {
         Some(journal) => phoenix::apply(
             plan,
             &*open.host,
@@ -281,8 +276,12 @@ fn apply(
     })
 }
 
-fn journal(args: &ApplyArgs, open: &OpenHost, plan: &Plan) -> Result<Option<Journal>, Failure> {
-    let Some(directory) = args.journal_dir.as_ref().or(open.journals.as_ref()) else {
+fn journal(args: &ApplyArgs, plan: &Plan) -> Result<Option<Journal>, Failure> {
+    let directory = match &args.journal_dir {
+        Some(directory) => Some(directory.clone()),
+        None => host::journals(&args.host.host)?,
+    };
+    let Some(directory) = directory else {
         return Ok(None);
     };
     let header = JournalHeader {
@@ -291,7 +290,7 @@ fn journal(args: &ApplyArgs, open: &OpenHost, plan: &Plan) -> Result<Option<Jour
         plan: plan.id.clone(),
         node: plan.node.clone(),
     };
-    Journal::create(directory, &header)
+    Journal::create(&directory, &header)
         .map(Some)
         .map_err(|error| {
             Failure::from_error(ExitStatus::Failed, &error).help(

@@ -11,6 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use phoenix::DEFAULT_JOBS;
 use phoenix::config::address::Address;
+use phoenix::host::ssh::{Target, TargetError};
 
 /// Declares, plans and applies the storage of a Proxmox host from one JSON file.
 #[derive(Debug, Parser)]
@@ -117,10 +118,14 @@ pub(crate) struct LxcConfigArgs {
 /// Which host.
 #[derive(Debug, Args)]
 pub(crate) struct HostArgs {
-    /// The host: `local`, or `sim[:STATE.json]` for the simulated hypervisor, whose state is kept
-    /// in the file and made on first use.
+    /// The host: `local`; `ssh://[USER@]HOST[:PORT]` for another machine, over the system's ssh and
+    /// its keys; or `sim[:STATE.json]` for the simulated hypervisor, whose state is kept in the file
+    /// and made on first use.
     #[arg(long, default_value = "local", value_name = "HOST")]
     pub(crate) host: HostChoice,
+    /// The configuration of ssh, in place of ~/.ssh/config (as `ssh -F`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ssh_config: Option<Utf8PathBuf>,
 }
 
 /// What to plan.
@@ -229,8 +234,8 @@ pub(crate) struct ApplyArgs {
     /// How long to wait for another run to end, such as 30s or 5m.
     #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub(crate) lock_timeout: Duration,
-    /// Where the journal of the run is written [default: /var/lib/phoenix/runs, or beside the
-    /// state of a simulated host].
+    /// Where the journal of the run is written [default: /var/lib/phoenix/runs; for another machine
+    /// ~/.local/state/phoenix/HOST/runs here; beside the state of a simulated host].
     #[arg(long, value_name = "DIR")]
     pub(crate) journal_dir: Option<Utf8PathBuf>,
 }
@@ -321,8 +326,8 @@ pub(crate) struct NvmeArgs {
     /// Keep what the drives say now in the history.
     #[arg(long)]
     pub(crate) record: bool,
-    /// Where the history is [default: /var/lib/phoenix/nvme/history.jsonl, or beside the state of
-    /// a simulated host].
+    /// Where the history is [default: /var/lib/phoenix/nvme/history.jsonl; for another machine
+    /// ~/.local/state/phoenix/HOST/nvme.jsonl here; beside the state of a simulated host].
     #[arg(long, value_name = "PATH")]
     pub(crate) history: Option<Utf8PathBuf>,
     /// Judge saved outputs of `smartctl -j -x` instead of asking a host.
@@ -408,6 +413,8 @@ pub(crate) enum GraphFormat {
 pub(crate) enum HostChoice {
     /// This one.
     Local,
+    /// Another one, over ssh.
+    Ssh(Target),
     /// The simulated hypervisor, with the file that keeps its state, if any.
     Sim(Option<Utf8PathBuf>),
 }
@@ -420,7 +427,11 @@ impl std::str::FromStr for HostChoice {
             None if text == "local" => Ok(Self::Local),
             None if text == "sim" => Ok(Self::Sim(None)),
             Some(("sim", state)) if !state.is_empty() => Ok(Self::Sim(Some(state.into()))),
-            _ => Err("expected local, sim or sim:STATE.json".to_owned()),
+            Some(("ssh", _)) => text
+                .parse()
+                .map(Self::Ssh)
+                .map_err(|error: TargetError| error.to_string()),
+            _ => Err("expected local, ssh://[USER@]HOST[:PORT], sim or sim:STATE.json".to_owned()),
         }
     }
 }
@@ -493,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_local_or_simulated() {
+    fn hosts_are_local_remote_or_simulated() {
         for (text, wanted) in [
             ("local", Some(HostChoice::Local)),
             ("sim", Some(HostChoice::Sim(None))),
@@ -502,7 +513,16 @@ mod tests {
                 Some(HostChoice::Sim(Some("a:b.json".into()))),
             ),
             ("sim:", None),
-            ("ssh://root@pve", None),
+            (
+                "ssh://root@pve:2222",
+                Some(HostChoice::Ssh(Target {
+                    user: Some("root".to_owned()),
+                    host: "pve".to_owned(),
+                    port: Some(2222),
+                })),
+            ),
+            ("ssh:root@pve", None),
+            ("ssh://", None),
             ("", None),
         ] {
             assert_eq!(text.parse().ok(), wanted, "{text}");

@@ -20,7 +20,7 @@ use super::{CommandResult, host};
 /// # Errors
 /// When the host gives no answer.
 pub(crate) fn run(terminal: &Terminal, args: &DisksArgs) -> CommandResult {
-    let open = host::open(&args.host.host)?;
+    let open = host::open(&args.host)?;
     let disks = whole_disks(&ReadOnly(&*open.host))?;
     match args.format.format {
         Format::Json => {

@@ -22,17 +22,17 @@ use super::{CommandResult, host};
 /// # Errors
 /// When the journals cannot be read, or there is no such run.
 pub(crate) fn run(terminal: &Terminal, args: &JournalArgs) -> CommandResult {
-    let directory = args
-        .journal_dir
-        .clone()
-        .or_else(|| host::journals(&args.host))
-        .ok_or_else(|| {
-            Failure::new(
-                ExitStatus::Usage,
-                "a simulated host in memory keeps no journals",
-            )
-            .help("name the host's state, as in --host sim:STATE.json, or a --journal-dir")
-        })?;
+    let directory = match &args.journal_dir {
+        Some(directory) => Some(directory.clone()),
+        None => host::journals(&args.host)?,
+    };
+    let directory = directory.ok_or_else(|| {
+        Failure::new(
+            ExitStatus::Usage,
+            "a simulated host in memory keeps no journals",
+        )
+        .help("name the host's state, as in --host sim:STATE.json, or a --journal-dir")
+    })?;
     let journals = journal::list(&directory).map_err(|error| {
         Failure::from_error(ExitStatus::Failed, &error)
             .of(format!("cannot read the journals in {directory}"))

@@ -130,7 +130,7 @@ fn look(args: &NvmeArgs) -> Result<Seen, Failure> {
             updates: Vec::new(),
         });
     }
-    let open = host::open(&args.host.host)?;
+    let open = host::open(&args.host)?;
     let host = ReadOnly(&*open.host);
     let scope =
         survey::scope(&host).map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?;
@@ -212,6 +212,7 @@ fn history_path(args: &NvmeArgs) -> Result<Option<Utf8PathBuf>, Failure> {
         (Some(path), _) => path.clone(),
         (None, _) if !args.from.is_empty() => return Ok(None),
         (None, HostChoice::Local) => HISTORY_FILE.into(),
+        (None, HostChoice::Ssh(target)) => host::state_of(target)?.join("nvme.jsonl"),
         (None, HostChoice::Sim(None)) => return Ok(None),
         (None, HostChoice::Sim(Some(state))) => format!("{state}.nvme.jsonl").into(),
     };

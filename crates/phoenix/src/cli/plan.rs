@@ -21,7 +21,7 @@ use super::{CommandResult, host};
 pub(crate) fn run(terminal: &Terminal, args: &PlanArgs) -> CommandResult {
     let file = ValidFile::read(terminal, &args.file, &args.lxc)?;
     file.tell_warnings(terminal);
-    let host = host::open(&args.host.host)?.host;
+    let host = host::open(&args.host)?.host;
     let plan = prepare::plan(&file, &*host, &args.scope, Some(&args.consent))?;
     match args.format.format {
         Format::Json => terminal.data(&plan.to_json())?,

@@ -30,7 +30,7 @@ pub(crate) fn clients(terminal: &Terminal, args: &ShowClientsArgs) -> CommandRes
     let file = ValidFile::check(terminal, &config_file::read(args.file.path())?)?;
     let server = match &args.server {
         Some(server) => server.clone(),
-        None => hostname(&*host::open(&args.host.host)?.host)?,
+        None => hostname(&*host::open(&args.host)?.host)?,
     };
     let exports = file.config()?.exports.iter();
     let mounts: Vec<ClientMount> = exports

@@ -17,7 +17,7 @@ use super::{CommandResult, host};
 /// When the file is unusable or the host gives no answer.
 pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
     let file = ValidFile::read(terminal, &args.file, &args.lxc)?;
-    let host = host::open(&args.host.host)?.host;
+    let host = host::open(&args.host)?.host;
     let plan = prepare::plan(&file, &*host, &args.scope, None)?;
     match args.format.format {
         Format::Json => terminal.data(&plan.to_json())?,

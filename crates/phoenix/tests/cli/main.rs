@@ -19,7 +19,10 @@ mod lxc_config;
 mod nvme;
 mod orchestrator;
 mod person;
+mod remote;
 mod scenario;
 mod seed;
+#[path = "../../../host/tests/support/sshd.rs"]
+mod sshd;
 mod surface;
 mod traps;
