@@ -8,10 +8,16 @@ use crate::parse::ParseError;
 const COLUMNS: &str = "NAME,KNAME,PKNAME,PATH,TYPE,SIZE,SERIAL,MODEL,WWN,TRAN,ROTA,FSTYPE,LABEL,\
                        PTTYPE,PARTTYPE,MOUNTPOINTS";
 
-/// `lsblk -J -b`: every block device, with what is built on it as its children. A device that is
-/// built on several others stands below each of them.
+/// Major numbers of devices that are no disks: RAM disks, which `lsblk` itself leaves out unless
+/// told something else, and ZFS volumes (OpenZFS `zvol_major`, 230 by default), of which a host of
+/// virtual machines may have a thousand. Where the number is another one, volumes are listed and
+/// known by their names.
+const NO_DISKS: &str = "1,230";
+
+/// `lsblk -J -b`: every block device but [`NO_DISKS`], with what is built on it as its children. A
+/// device that is built on several others stands below each of them.
 pub fn lsblk() -> Command {
-    Command::read(Program::Lsblk, ["-J", "-b", "-o", COLUMNS])
+    Command::read(Program::Lsblk, ["-J", "-b", "-e", NO_DISKS, "-o", COLUMNS])
 }
 
 /// One block device.

@@ -12,13 +12,17 @@ use super::state::{Disk, Holder, Partition, Signature, State};
 const COLUMNS: &str = "NAME,KNAME,PKNAME,PATH,TYPE,SIZE,SERIAL,MODEL,WWN,TRAN,ROTA,FSTYPE,LABEL,\
                        PTTYPE,PARTTYPE,MOUNTPOINTS";
 
-/// `lsblk -J -b -o COLUMNS`
+/// `lsblk -J -b [-e 1,230] -o COLUMNS`; 230 is the major number of volumes.
 pub(super) fn lsblk(state: &State, args: &[String]) -> Output {
-    if super::words(args) != ["-J", "-b", "-o", COLUMNS] {
-        let text = format!("lsblk: the simulated lsblk takes -J -b -o {COLUMNS} only\n");
-        return Output::failure(1, text);
-    }
-    let mut devices: Vec<Node> = volumes(state);
+    let mut devices: Vec<Node> = match super::words(args).as_slice() {
+        ["-J", "-b", "-e", "1,230", "-o", COLUMNS] => Vec::new(),
+        ["-J", "-b", "-o", COLUMNS] => volumes(state),
+        _ => {
+            let text =
+                format!("lsblk: the simulated lsblk takes -J -b [-e 1,230] -o {COLUMNS} only\n");
+            return Output::failure(1, text);
+        }
+    };
     devices.extend(
         state
             .disks

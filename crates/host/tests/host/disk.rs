@@ -49,8 +49,8 @@ fn command_lines_are_those_that_the_tools_take() {
     for (command, typed) in [
         (
             disk::lsblk(),
-            "lsblk -J -b -o NAME,KNAME,PKNAME,PATH,TYPE,SIZE,SERIAL,MODEL,WWN,TRAN,ROTA,FSTYPE,\
-             LABEL,PTTYPE,PARTTYPE,MOUNTPOINTS",
+            "lsblk -J -b -e 1,230 -o NAME,KNAME,PKNAME,PATH,TYPE,SIZE,SERIAL,MODEL,WWN,TRAN,ROTA,\
+             FSTYPE,LABEL,PTTYPE,PARTTYPE,MOUNTPOINTS",
         ),
         (disk::links(), "find /dev/disk -type l -printf '%p\\t%l\\n'"),
         (
