@@ -106,6 +106,9 @@ impl Task {
         let mut script = String::new();
         for pool in &self.pools {
             let create = pool.argv().join(" ");
+            // Partition nodes of drives that were just emptied may lag behind; phoenix tries once
+            // more as well.
+            let create = format!("{create} || {{ udevadm settle; {create}; }}");
             let name = &pool.name;
             let _ = match guarded {
                 true => writeln!(script, "zpool list -H {name} > /dev/null 2>&1 || {create}"),
