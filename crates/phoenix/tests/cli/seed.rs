@@ -1,5 +1,7 @@
 //! The user's own storage plan: as it was first written, typo included, and completed.
 
+use phoenix::host::sim::run_argv;
+
 use crate::scenario::{EXAMPLE, Scenario};
 
 /// The JSON snippet of the plan, word for word; it stands in an object to be a document.
@@ -84,4 +86,31 @@ fn graphs_of_the_example_are_stable() {
     snapbox::assert_data_eq!(run("tree"), snapbox::file!["seed/graph.tree.txt"]);
     snapbox::assert_data_eq!(run("dot"), snapbox::file!["seed/graph.dot"].raw());
     snapbox::assert_data_eq!(run("mermaid"), snapbox::file!["seed/graph.mmd"].raw());
+}
+
+/// The lab holds real OpenZFS to the same rows (lab/tests/e2e/plan.rs): name, recordsize,
+/// compression, sync, quota.
+#[test]
+fn the_completed_plan_ends_as_it_does_on_real_zfs() {
+    let rows = include_str!("../../../../lab/quickos-fastdata.tsv");
+    let scenario = Scenario::with_config(EXAMPLE);
+    scenario
+        .run("apply --yes --host sim:host.json")
+        .expect_code(0);
+    let host = scenario.host("host.json");
+    let mut compared = 0;
+    for row in rows.lines() {
+        let (dataset, wanted) = row.split_once('\t').unwrap();
+        let argv = "zfs get -Hp -o name,property,value,source recordsize,compression,sync,quota";
+        let argv = argv.split(' ').chain([dataset]).map(str::to_owned);
+        let answer = run_argv(&host, &Vec::from_iter(argv));
+        let values = answer
+            .stdout
+            .lines()
+            .map(|line| line.split('\t').nth(2).unwrap());
+        assert_eq!(Vec::from_iter(values).join("\t"), wanted, "{dataset}");
+        compared += 1;
+    }
+    // Every dataset of the plan is compared.
+    assert_eq!(host.state().datasets.len(), 2 + compared);
 }
