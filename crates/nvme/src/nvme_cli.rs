@@ -124,7 +124,8 @@ fn celsius(kelvin: u64) -> Option<i64> {
 fn object(output: &str) -> Result<Value, NvmeCliError> {
     let json: Value = serde_json::from_str(output).map_err(|_| NvmeCliError::NotNvmeCli)?;
     match text(&json, "error") {
-        Some(error) => Err(NvmeCliError::Refused(error)),
+        // The message goes to a terminal, in one line.
+        Some(error) => Err(NvmeCliError::Refused(error.replace(char::is_control, " "))),
         None if json.is_object() => Ok(json),
         None => Err(NvmeCliError::NotNvmeCli),
     }

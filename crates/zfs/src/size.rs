@@ -18,7 +18,7 @@ pub enum SizeError {
     #[error("is not a number")]
     NotANumber,
     /// The number is followed by something that is no unit.
-    #[error("has `{0}` where a unit is expected")]
+    #[error("has `{}` where a unit is expected", .0.escape_debug())]
     Suffix(String),
     /// It does not fit 64 bits.
     #[error("is larger than the 18446744073709551615 bytes that ZFS can store")]
