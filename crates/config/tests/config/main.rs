@@ -9,6 +9,7 @@
 
 mod examples;
 mod historic;
+mod hostile;
 mod invalid;
 mod laws;
 mod rendering;
@@ -62,4 +63,13 @@ fn listing(loaded: &Loaded) -> String {
 fn codes(loaded: &Loaded) -> Vec<&'static str> {
     let codes = loaded.diagnostics.iter().map(|one| one.code.as_str());
     codes.collect()
+}
+
+/// The codes of the errors among what was found, in order.
+fn codes_of_errors(loaded: &Loaded) -> Vec<&'static str> {
+    let errors = loaded
+        .diagnostics
+        .iter()
+        .filter(|one| one.severity == Severity::Error);
+    errors.map(|one| one.code.as_str()).collect()
 }

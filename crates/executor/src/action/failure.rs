@@ -3,6 +3,7 @@
 //! Owns the wording only. The tools' own words always stay with the failure as its detail.
 
 use std::error::Error;
+use std::io::ErrorKind;
 
 use phoenix_host::command::{Command, CommandFailed};
 use phoenix_host::parse::{ParseError, ReadError};
@@ -76,6 +77,14 @@ impl Goal<'_> {
             HostError::NotMounted { .. } => Some(format!(
                 "mount the dataset (zfs mount), or look at what is mounted there; then {RUN_AGAIN}"
             )),
+            HostError::File { source, .. } => match source.kind() {
+                ErrorKind::ReadOnlyFilesystem => Some(format!(
+                    "find out why the file system is read-only (dmesg), make it writable again, \
+                     then {RUN_AGAIN}"
+                )),
+                ErrorKind::StorageFull => Some(format!("free space there, then {RUN_AGAIN}")),
+                _ => None,
+            },
             HostError::Locked { path, .. } => Some(format!(
                 "wait until the other task has ended (fuser -v {path} names it, and so does \
                  Proxmox's list of tasks), then {RUN_AGAIN}"
@@ -346,6 +355,24 @@ mod tests {
         assert_eq!(failure.help, None);
         let silent = Goal("cannot x").command(&failed(""));
         assert_eq!(silent.message, "cannot x: it failed without a reason");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_says_the_way_out_where_one_is_known() {
+        for (kind, help) in [
+            (ErrorKind::ReadOnlyFilesystem, Some("make it writable again")),
+            (ErrorKind::StorageFull, Some("free space there")),
+            (ErrorKind::Other, None),
+        ] {
+            let error = HostError::File {
+                verb: "write",
+                path: "/etc/exports.d/phoenix.exports".into(),
+                source: kind.into(),
+            };
+            let told = Goal("cannot x").host(&error).help;
+            assert_eq!(told.is_some(), help.is_some(), "{kind}");
+            assert!(help.is_none_or(|help| told.unwrap().contains(help)), "{kind}");
+        }
     }
 
     #[test]

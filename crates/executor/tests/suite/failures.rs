@@ -351,3 +351,31 @@ fn a_new_mountpoint_that_leaves_the_dataset_unmounted_is_a_failure() {
     set_up(&config(&moved), &host);
     assert!(look(&config(&moved), &host).datasets["quickOS/data/logs"].mounted);
 }
+
+#[test]
+fn a_file_system_that_is_read_only_costs_its_own_steps_and_the_next_run_does_them() {
+    for (file, address) in [
+        ("/etc/exports.d/phoenix.exports", "export:"),
+        ("/etc/modprobe.d/zfs.conf", "host:arc"),
+    ] {
+        let (config, host) = (config(EVERYTHING), SimHost::fresh());
+        host.add_fault(fault(&format!("write-file {file}"), FaultKind::Fail))
+            .unwrap();
+        let report = run(&plan(&config, &host), &host);
+        let failed: Vec<_> = report.with_outcome(Outcome::Failed).collect();
+        let [(id, step)] = failed.as_slice() else {
+            panic!("{:?}", report.outcomes);
+        };
+        assert!(id.to_string().starts_with(address), "{id}");
+        let error = step.error.clone().unwrap();
+        assert!(
+            error.message.contains(&format!("cannot write {file}: ")),
+            "{error:?}"
+        );
+        assert_eq!(
+            outcome(&report, "dataset:fastData/backups").outcome,
+            Outcome::Changed
+        );
+        set_up(&config, &host);
+    }
+}

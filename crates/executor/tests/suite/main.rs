@@ -7,6 +7,7 @@
 
 mod convergence;
 mod failures;
+mod hostile;
 mod observing;
 mod permissions;
 mod safety;
