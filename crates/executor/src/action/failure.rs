@@ -360,7 +360,10 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_says_the_way_out_where_one_is_known() {
         for (kind, help) in [
-            (ErrorKind::ReadOnlyFilesystem, Some("make it writable again")),
+            (
+                ErrorKind::ReadOnlyFilesystem,
+                Some("make it writable again"),
+            ),
             (ErrorKind::StorageFull, Some("free space there")),
             (ErrorKind::Other, None),
         ] {
@@ -371,7 +374,10 @@ mod tests {
             };
             let told = Goal("cannot x").host(&error).help;
             assert_eq!(told.is_some(), help.is_some(), "{kind}");
-            assert!(help.is_none_or(|help| told.unwrap().contains(help)), "{kind}");
+            assert!(
+                help.is_none_or(|help| told.unwrap().contains(help)),
+                "{kind}"
+            );
         }
     }
 
