@@ -18,8 +18,8 @@ use super::{Done, dataset, disks};
 use crate::event::Failure;
 use crate::observe::observed_vdev;
 
-/// Makes a pool on disks that are looked at again first, under Proxmox's own lock. Never with `-f`. A pool of that name that
-/// exists already is compared, never changed.
+/// Makes a pool on disks that are looked at again first, under Proxmox's own lock. Never with `-f`. A
+/// pool of that name that exists already is compared, never changed.
 pub(super) fn create(
     operation: &CreatePool,
     host: &dyn Host,
