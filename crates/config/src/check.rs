@@ -19,6 +19,7 @@ mod path;
 mod permissions;
 mod pool;
 mod storage;
+mod storage_option;
 
 use crate::diagnostic::Finding;
 use crate::model::Config;

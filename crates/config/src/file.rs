@@ -10,19 +10,21 @@ mod historic;
 mod pool;
 mod scalar;
 mod share;
+mod storage;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use dataset::{
-    ContentType, Dataset, DatasetType, Ids, Permissions, Properties, Storage, StorageType,
-};
+pub(crate) use dataset::{Dataset, DatasetType, Ids, Permissions, Properties};
 pub(crate) use historic::{DatasetStorageType, LxcConfig, NfsShare, SharedVolume, ZfsSettings};
 pub(crate) use pool::{Pool, Vdev, VdevItem};
 pub(crate) use scalar::Scalar;
 pub(crate) use share::{BindMount, Export};
+pub(crate) use storage::{
+    BandwidthLimit, ContentDirs, ContentType, PruneBackups, Storage, StorageType,
+};
 
 /// A list whose wrong items have been taken out without moving the others.
 pub(crate) type List<T> = Option<Vec<Option<T>>>;

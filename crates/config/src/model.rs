@@ -8,6 +8,7 @@ mod acl;
 mod dataset;
 mod pool;
 mod share;
+mod storage;
 
 use std::collections::BTreeMap;
 
@@ -16,11 +17,10 @@ use serde::Serialize;
 use crate::pointer::Pointer;
 
 pub use acl::{AclEntry, AclWho};
-pub use dataset::{
-    Content, Dataset, DatasetKind, IdSpace, Permissions, Principal, Storage, StorageKind,
-};
+pub use dataset::{Dataset, DatasetKind, IdSpace, Permissions, Principal};
 pub use pool::{Disk, Pool, Vdev};
 pub use share::{BindMount, Client, Export, MountOption};
+pub use storage::{Content, Storage, StorageKind};
 
 /// What the storage of a host must look like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

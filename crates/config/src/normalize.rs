@@ -15,6 +15,7 @@ mod pool;
 mod properties;
 mod share;
 mod storage;
+mod storage_option;
 
 use std::collections::{BTreeMap, BTreeSet};
 

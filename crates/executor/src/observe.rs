@@ -23,7 +23,7 @@ use phoenix_planner::observed::{
 };
 use phoenix_planner::wanted::Wanted;
 use rayon::ThreadPoolBuilder;
-pub(crate) use shares::container_mounts;
+pub(crate) use shares::{container_mounts, storage};
 
 /// Stands at the end of `/etc/modprobe.d/zfs.conf` while the file is newer than the copy of it in
 /// the initramfs. Until it is gone, the limit counts as not yet set for the next boot.
@@ -63,12 +63,14 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
     // As many as there are independent questions; they wait, they do not compute.
     let threads = ThreadPoolBuilder::new().num_threads(8).build()?;
     let mut storages = Ok(None);
+    let mut nodes = Ok(Default::default());
     let mut containers = Ok(Default::default());
     let mut exports = Ok(ObservedExports::default());
     let mut basics = Ok(system::Basics::default());
     let mut storage = Ok(Storage::default());
     threads.scope(|scope| {
         scope.spawn(|_| storages = shares::storages(host, wanted));
+        scope.spawn(|_| nodes = shares::nodes(host, wanted));
         scope.spawn(|_| containers = shares::containers(host, wanted));
         scope.spawn(|_| exports = shares::exports(host, wanted));
         scope.spawn(|_| basics = system::basics(host, wanted));
@@ -79,6 +81,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
     let storage = storage?;
     Ok(Observed {
         node: basics.node,
+        nodes: nodes.map_err(about("the Proxmox cluster"))?,
         memory: basics.memory,
         pools: storage.facts.pools,
         importable: storage.importable,

@@ -13,6 +13,7 @@ pub mod graph;
 pub mod observed;
 pub mod plan;
 pub mod render;
+pub mod storage;
 pub mod wanted;
 
 pub use check::check;

@@ -18,6 +18,9 @@ use crate::canonical;
 pub struct Observed {
     /// The host's own name, which is also its Proxmox node name.
     pub node: String,
+    /// Every node of the Proxmox cluster, this one included; empty when that is not known.
+    #[serde(default)]
+    pub nodes: BTreeSet<String>,
     /// Installed memory in bytes.
     pub memory: u64,
     /// Every imported pool, by name.

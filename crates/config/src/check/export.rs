@@ -8,7 +8,7 @@ use super::index::Index;
 use super::path;
 use crate::code::Code;
 use crate::diagnostic::Finding;
-use crate::model::{Export, MountOption};
+use crate::model::{Client, Export, MountOption};
 use crate::normalize::is_client_option;
 use crate::pointer::Pointer;
 use crate::suggest;
@@ -102,7 +102,13 @@ fn clients(export: &Export, findings: &mut Vec<Finding>) {
     }
     let mut options = effective_options(export).join(",");
     options.push_str("()");
+    let mut seen: BTreeMap<String, &Client> = BTreeMap::new();
     for client in &export.clients {
+        if let Some(first) = seen.get(&client::canonical(&client.text)) {
+            findings.push(duplicate_client(export, first, client));
+            continue;
+        }
+        seen.insert(client::canonical(&client.text), client);
         match client::parse(&client.text) {
             Err(error) => {
                 let message = format!("the NFS client \"{}\" {error}", client.text);
@@ -134,6 +140,17 @@ fn clients(export: &Export, findings: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+fn duplicate_client(export: &Export, first: &Client, second: &Client) -> Finding {
+    let message = format!(
+        "the client \"{}\" is named twice for \"{}\"",
+        second.text, export.path
+    );
+    Finding::error(Code::ExportDuplicateClient, message)
+        .help("keep one of them: exportfs fails on duplicated entries")
+        .at(&second.origin, "again here")
+        .at(&first.origin, "first here")
 }
 
 /// The options with those that phoenix always writes out.

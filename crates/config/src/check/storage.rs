@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use phoenix_zfs::size;
-
 use super::index::Index;
+use super::storage_option;
 use crate::code::Code;
 use crate::diagnostic::Finding;
 use crate::model::{Content, Dataset, Storage, StorageKind};
@@ -12,8 +11,6 @@ use crate::pointer::Pointer;
 
 /// Ids that Proxmox defines by itself.
 const RESERVED_IDS: [&str; 2] = ["local", "local-lvm"];
-/// Block sizes that Proxmox VE 9 accepts, in bytes.
-const BLOCK_SIZES: std::ops::RangeInclusive<u64> = 512..=16 << 20;
 
 pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
     let mut seen: BTreeMap<&str, &Storage> = BTreeMap::new();
@@ -29,7 +26,8 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
         }
         findings.extend(no_directory(dataset, storage));
         impossible_content(storage, findings);
-        options(storage, findings);
+        storage_option::check(storage, findings);
+        nodes(storage, findings);
         findings.extend(recordsize_unused(dataset, storage));
         findings.extend(backup_without_redundancy(index, dataset, storage));
     }
@@ -151,39 +149,7 @@ fn content_place(storage: &Storage) -> Pointer {
     storage.origin.key(key)
 }
 
-fn options(storage: &Storage, findings: &mut Vec<Finding>) {
-    if storage.kind == StorageKind::Dir {
-        let options = [
-            ("blocksize", storage.blocksize.is_some()),
-            ("sparse", storage.sparse.is_some()),
-        ];
-        for (option, _) in options.iter().filter(|(_, given)| *given) {
-            let message = format!(
-                "the storage \"{}\" of type `dir` cannot have `{option}`",
-                storage.id
-            );
-            findings.push(
-                Finding::error(Code::StorageInvalidOption, message)
-                    .help(format!(
-                        "remove `{option}`: only zfspool storages make volumes"
-                    ))
-                    .at_key(&storage.origin.key(option), "only for zfspool"),
-            );
-        }
-    } else if let Some(blocksize) = storage
-        .blocksize
-        .as_ref()
-        .filter(|text| !is_blocksize(text))
-    {
-        let message = format!(
-            "\"{blocksize}\" is no block size: Proxmox takes powers of two from 512 to 16m"
-        );
-        findings.push(
-            Finding::error(Code::StorageInvalidOption, message)
-                .help("write a number with k or m, such as \"16k\"")
-                .at(&storage.origin.key("blocksize"), "not a block size"),
-        );
-    }
+fn nodes(storage: &Storage, findings: &mut Vec<Finding>) {
     for node in storage.nodes.iter().filter(|node| !is_node(node)) {
         findings.push(
             Finding::error(
@@ -194,15 +160,6 @@ fn options(storage: &Storage, findings: &mut Vec<Finding>) {
             .within(&storage.origin.key("nodes"), node, "not a node"),
         );
     }
-}
-
-/// Digits and at most one of k and m (pve-storage `ZFSPoolPlugin.pm` in Proxmox VE 9).
-fn is_blocksize(text: &str) -> bool {
-    let digits = text.strip_suffix(['k', 'K', 'm', 'M']).unwrap_or(text);
-    !digits.is_empty()
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && size::parse(text)
-            .is_ok_and(|bytes| bytes.is_power_of_two() && BLOCK_SIZES.contains(&bytes))
 }
 
 fn is_node(name: &str) -> bool {
@@ -221,7 +178,7 @@ fn recordsize_unused(dataset: &Dataset, storage: &Storage) -> Option<Finding> {
     if !only_images {
         return None;
     }
-    let help = match &storage.blocksize {
+    let help = match storage.options.get("blocksize") {
         Some(_) => "remove it: the storage's `blocksize` is what counts",
         None => {
             "remove it, and state the volumes' block size: `\"blocksize\": \"16k\"` in `storage`"

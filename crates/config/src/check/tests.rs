@@ -569,6 +569,73 @@ fn storages() {
             &["storage::invalid-option | sparse"],
         ),
         (
+            "/zfs/datasets/1/storage/prune_backups",
+            json!({"keep_last": 3}),
+            &["storage::invalid-option | prune_backups"],
+        ),
+        (
+            "/zfs/datasets/1/storage/bwlimit",
+            json!({"default": 1024}),
+            &[],
+        ),
+        ("/zfs/datasets/1/storage/disable", json!(true), &[]),
+        (
+            "/zfs/datasets/3/storage/prune_backups",
+            json!({"keep_all": true, "keep_last": 0}),
+            &[],
+        ),
+        (
+            "/zfs/datasets/3/storage/prune_backups",
+            json!({"keep_all": true, "keep_last": 3}),
+            &["storage::invalid-option | keep_all | prune_backups"],
+        ),
+        (
+            "/zfs/datasets/3/storage/prune_backups",
+            json!({"keep-last": 3}),
+            &["schema::unknown-key | keep-last"],
+        ),
+        (
+            "/zfs/datasets/3/storage/max_protected_backups",
+            json!(-2),
+            &["schema::invalid-value | -2"],
+        ),
+        (
+            "/zfs/datasets/3/storage/max_protected_backups",
+            json!(-1),
+            &[],
+        ),
+        (
+            "/zfs/datasets/3/storage/content_dirs",
+            json!({"iso": "isos/x86.64", "vztmpl": "t"}),
+            &[],
+        ),
+        (
+            "/zfs/datasets/3/storage/content_dirs",
+            json!({"iso": "../x"}),
+            &["schema::invalid-value | ../x"],
+        ),
+        (
+            "/zfs/datasets/3/storage/content_dirs",
+            json!({"iso": "a,b"}),
+            &["schema::invalid-value | a,b"],
+        ),
+        (
+            "/zfs/datasets/3/storage/content_dirs",
+            json!({"iso": "/srv"}),
+            &["schema::invalid-value | /srv"],
+        ),
+        (
+            "/zfs/datasets/3/storage/format",
+            json!("qed"),
+            &["schema::invalid-value | qed"],
+        ),
+        ("/zfs/datasets/3/storage/shared", json!(false), &[]),
+        (
+            "/zfs/datasets/3/storage/shared",
+            json!(true),
+            &["storage::shared | true"],
+        ),
+        (
             "/zfs/datasets/2/storage",
             json!({"type": "zfspool"}),
             &["storage::no-directory | storage"],
@@ -666,6 +733,11 @@ fn exports() {
         ),
         (options, json!([]), &[]),
         (clients, json!([]), &["export::no-clients | []"]),
+        (
+            "/nfs/exports/0/clients",
+            json!(["10.0.0.0/24", "fd00::/64", "10.0.0.9/24"]),
+            &["export::duplicate-client | 10.0.0.9/24 | 10.0.0.0/24"],
+        ),
         (
             clients,
             json!(["10.0.0.300"]),

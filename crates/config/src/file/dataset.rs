@@ -1,4 +1,4 @@
-//! `zfs.datasets`, and what a dataset carries: properties, permissions, a Proxmox storage.
+//! `zfs.datasets`, and what a dataset carries: properties and permissions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{List, Scalar, scalar};
+use super::{List, Scalar, Storage, scalar};
 
 /// A ZFS file system or volume.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -161,60 +161,4 @@ pub(crate) enum Ids {
     Host,
     /// Those inside the containers.
     Container,
-}
-
-/// A Proxmox storage that stands on a dataset.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct Storage {
-    /// The storage id, unique in the cluster. Default: POOL-NAME, with - for /.
-    #[schemars(extend("examples" = ["quickOS-vm-disks"]))]
-    pub(crate) id: Option<String>,
-    /// `zfspool` for guest disks as child datasets and volumes, `dir` for files in the dataset.
-    /// It cannot be changed later.
-    #[serde(rename = "type")]
-    #[schemars(required)]
-    pub(crate) kind: Option<StorageType>,
-    /// What Proxmox may put on it. `zfspool` can hold images and rootdir, which is its default;
-    /// `dir` can hold everything and has no default.
-    #[schemars(extend("examples" = [["images", "rootdir"]]))]
-    pub(crate) content: List<ContentType>,
-    /// Block size of new volumes (`zfspool` only). Proxmox's default is 16k.
-    #[schemars(extend("examples" = ["16k"]))]
-    pub(crate) blocksize: Option<String>,
-    /// Whether new volumes reserve no space (`zfspool` only). Proxmox's default is false.
-    pub(crate) sparse: Option<bool>,
-    /// The cluster nodes that have the storage. Default: all.
-    #[schemars(extend("examples" = [["pve1"]]))]
-    pub(crate) nodes: List<String>,
-}
-
-/// Types of Proxmox storage that phoenix manages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum StorageType {
-    /// Guest disks as child datasets and volumes.
-    Zfspool,
-    /// Files in the mounted dataset.
-    Dir,
-}
-
-/// What Proxmox puts on a storage, in its own words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ContentType {
-    /// Disks of virtual machines.
-    Images,
-    /// Root file systems and volumes of containers.
-    Rootdir,
-    /// Container templates.
-    Vztmpl,
-    /// ISO images.
-    Iso,
-    /// Backups.
-    Backup,
-    /// Hook scripts and cloud-init files.
-    Snippets,
-    /// Disk images to import.
-    Import,
 }

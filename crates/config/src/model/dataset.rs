@@ -1,11 +1,10 @@
-//! Datasets, and what the file attaches to a dataset: permissions and a Proxmox storage.
+//! Datasets, and the permissions that the file attaches to them.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use camino::Utf8PathBuf;
 
-use super::{AclEntry, Properties};
+use super::{AclEntry, Properties, Storage};
 use crate::address::Address;
 use crate::pointer::Pointer;
 
@@ -112,110 +111,4 @@ pub enum IdSpace {
     Host,
     /// Those seen inside the containers that mount the dataset, mapped to the host's.
     Container,
-}
-
-/// A Proxmox storage that stands on a dataset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Storage {
-    /// The storage id, unique in the cluster.
-    pub id: String,
-    /// The object (or, in historic files, the dataset) that declares the storage.
-    pub origin: Pointer,
-    /// What the storage is.
-    pub kind: StorageKind,
-    /// What Proxmox may put on it.
-    pub content: BTreeSet<Content>,
-    /// Block size of new volumes, as written (such as `16k`); only for [`StorageKind::ZfsPool`].
-    pub blocksize: Option<String>,
-    /// Whether new volumes reserve no space; only for [`StorageKind::ZfsPool`].
-    pub sparse: Option<bool>,
-    /// The cluster nodes that have it; empty means all.
-    pub nodes: BTreeSet<String>,
-}
-
-impl Storage {
-    /// `storage:ID`.
-    pub fn address(&self) -> Address {
-        Address::Storage(self.id.clone())
-    }
-}
-
-/// The kinds of Proxmox storage that phoenix manages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StorageKind {
-    /// Guest disks as child datasets and volumes: Proxmox type `zfspool`.
-    ZfsPool,
-    /// Files in the mounted dataset: Proxmox type `dir`.
-    Dir,
-}
-
-impl StorageKind {
-    /// Proxmox's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ZfsPool => "zfspool",
-            Self::Dir => "dir",
-        }
-    }
-
-    /// What Proxmox can put on such a storage (pve-storage `ZFSPoolPlugin.pm`, `DirPlugin.pm`).
-    pub fn possible_content(self) -> &'static [Content] {
-        match self {
-            Self::ZfsPool => &[Content::Images, Content::Rootdir],
-            Self::Dir => &[
-                Content::Images,
-                Content::Rootdir,
-                Content::Vztmpl,
-                Content::Iso,
-                Content::Backup,
-                Content::Snippets,
-                Content::Import,
-            ],
-        }
-    }
-}
-
-/// What Proxmox puts on a storage, in its own words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Content {
-    /// Disks of virtual machines.
-    Images,
-    /// Root file systems and volumes of containers.
-    Rootdir,
-    /// Container templates.
-    Vztmpl,
-    /// ISO images.
-    Iso,
-    /// Backups.
-    Backup,
-    /// Snippets: hook scripts and cloud-init files.
-    Snippets,
-    /// Disk images to import.
-    Import,
-}
-
-impl Content {
-    /// Every content type.
-    pub const ALL: [Self; 7] = [
-        Self::Images,
-        Self::Rootdir,
-        Self::Vztmpl,
-        Self::Iso,
-        Self::Backup,
-        Self::Snippets,
-        Self::Import,
-    ];
-
-    /// Proxmox's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Images => "images",
-            Self::Rootdir => "rootdir",
-            Self::Vztmpl => "vztmpl",
-            Self::Iso => "iso",
-            Self::Backup => "backup",
-            Self::Snippets => "snippets",
-            Self::Import => "import",
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{self, Context, items};
+use super::storage_option;
 use crate::code::Code;
 use crate::diagnostic::Finding;
 use crate::file::{self, ContentType, DatasetStorageType, List, StorageType};
@@ -100,7 +101,7 @@ pub(super) fn storage(
 
 fn modern(
     context: &mut Context,
-    declared: file::Storage,
+    mut declared: file::Storage,
     name: &str,
     at: &Pointer,
     ids: &Ids,
@@ -110,6 +111,7 @@ fn modern(
         StorageType::Dir => StorageKind::Dir,
     };
     let content_at = at.key("content");
+    let options = storage_option::stated(&mut declared);
     let is_stated = declared.content.is_some() || context.is_removed(&content_at);
     let mut content: BTreeSet<_> = items(declared.content, &content_at)
         .map(|(_, content)| content_type(content))
@@ -122,8 +124,7 @@ fn modern(
         origin: at.clone(),
         kind,
         content,
-        blocksize: declared.blocksize,
-        sparse: declared.sparse,
+        options,
         nodes: items(declared.nodes, &at.key("nodes"))
             .map(|(_, node)| node)
             .collect(),
@@ -232,8 +233,7 @@ fn historic_storage(
         origin: at.clone(),
         kind,
         content,
-        blocksize: None,
-        sparse: None,
+        options: BTreeMap::new(),
         nodes: BTreeSet::new(),
     }
 }

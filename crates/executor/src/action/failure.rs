@@ -253,6 +253,14 @@ fn meaning(failure: ZfsFailure) -> Option<(String, Option<String>)> {
     Some((reason.to_owned(), Some(help.to_owned())))
 }
 
+/// What `pvesm` says after waiting ten seconds for the lock on `storage.cfg`.
+const STORAGE_LOCK: &str = "got lock request timeout";
+
+/// Whether `pvesm` has waited in vain for a lock, which another try may get.
+pub(super) fn is_locked_out(failed: &CommandFailed) -> bool {
+    failed.stderr.contains(STORAGE_LOCK)
+}
+
 /// What Proxmox's tools say about the state of the node (texts as in pve-cluster 8.1 to 9.1 and
 /// pve-container 5.3 to 6.1). Their exit codes mean nothing.
 fn proxmox_meaning(stderr: &str) -> Option<(String, Option<String>)> {
@@ -263,7 +271,19 @@ fn proxmox_meaning(stderr: &str) -> Option<(String, Option<String>)> {
         return Some((lines.next().unwrap_or(INVALID).to_owned(), None));
     }
     let says = |words: &str| stderr.contains(words);
-    let (reason, help) = if says("got lock request timeout") || says("can't lock file '") {
+    let (reason, help) = if says(STORAGE_LOCK) {
+        (
+            "another task holds the cluster's lock on storage.cfg".to_owned(),
+            "look for a task that hangs on any node (pvesh get /cluster/tasks, or a pvesm or \
+             backup that waits for a dead storage) and end it; the lock of a task that died is \
+             free after two minutes; then run phoenix again",
+        )
+    } else if says("detected modified configuration") {
+        (
+            "somebody else is changing Proxmox's storages at the same time".to_owned(),
+            "wait until they are done, then run phoenix again",
+        )
+    } else if says("can't lock file '") {
         (
             "another task holds Proxmox's lock".to_owned(),
             "wait until the task has ended, then run phoenix again",

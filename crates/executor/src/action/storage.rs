@@ -1,23 +1,30 @@
 //! Adds and changes Proxmox storages.
 //!
 //! Only through `pvesm`: the file belongs to Proxmox and its cluster lock. Values are compared as
-//! Proxmox stores them, lists as sets, because it prints them in random order.
+//! Proxmox means them, lists as sets, because it prints them in random order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use phoenix_host::Host;
+use phoenix_host::command::{Command, CommandFailed};
 use phoenix_host::pve::{self, StorageRow};
 use phoenix_planner::plan::{AddStorage, SetStorage};
+use phoenix_planner::storage::{effective, same_value, stored};
 
 use super::Done;
-use super::failure::Goal;
+use super::failure::{Attempt, Goal, is_locked_out, while_busy};
 use crate::event::Failure;
 
 /// Adds a storage. One that exists already is compared, never changed.
 ///
 /// `pvesm add` itself is the question whether the storage exists: looking before would cost a
 /// second more, and would not be safer against a cluster node that adds it in between.
-pub(super) fn add(operation: &AddStorage, host: &dyn Host) -> Result<Done, Failure> {
+pub(super) fn add(
+    operation: &AddStorage,
+    host: &dyn Host,
+    retry_pause: Duration,
+) -> Result<Done, Failure> {
     let AddStorage {
         storage,
         kind,
@@ -26,9 +33,8 @@ pub(super) fn add(operation: &AddStorage, host: &dyn Host) -> Result<Done, Failu
     let goal = format!("cannot add storage \"{storage}\"");
     let goal = Goal(&goal);
     let command = pve::add_storage(kind, storage, options);
-    let output = host.run(&command).map_err(|error| goal.host(&error))?;
-    let done = match output.check(&command) {
-        Ok(_) => Done::Changed,
+    let done = match run(goal, host, &command, retry_pause)? {
+        Ok(()) => Done::Changed,
         Err(failed) if failed.stderr.contains("already defined") => Done::Unchanged,
         Err(failed) => return Err(goal.command(&failed)),
     };
@@ -53,7 +59,15 @@ pub(super) fn add(operation: &AddStorage, host: &dyn Host) -> Result<Done, Failu
 }
 
 /// Changes options of a storage.
-pub(super) fn set(operation: &SetStorage, host: &dyn Host) -> Result<Done, Failure> {
+///
+/// Proxmox is told which state of its file phoenix has looked at, and refuses the change when
+/// somebody else has written since. Then phoenix looks once more, and goes on if it was another
+/// storage that they changed.
+pub(super) fn set(
+    operation: &SetStorage,
+    host: &dyn Host,
+    retry_pause: Duration,
+) -> Result<Done, Failure> {
     let SetStorage {
         storage,
         options,
@@ -61,19 +75,65 @@ pub(super) fn set(operation: &SetStorage, host: &dyn Host) -> Result<Done, Failu
     } = operation;
     let goal = format!("cannot change storage \"{storage}\"");
     let goal = Goal(&goal);
-    let gone = || goal.moved_on("the storage has disappeared");
-    let before = read(goal, host, storage)?.ok_or_else(gone)?;
+    let look = || {
+        let there = read(goal, host, storage)?;
+        there.ok_or_else(|| goal.moved_on("the storage has disappeared"))
+    };
+    let change = |seen: &StorageRow| {
+        let command = pve::set_storage(storage, options, delete, seen.digest.as_deref());
+        run(goal, host, &command, retry_pause)
+    };
+    let before = look()?;
     if differing(&before, options, delete).is_empty() {
         return Ok(Done::Unchanged);
     }
-    goal.run(host, &pve::set_storage(storage, options, delete))?;
-    let after = read(goal, host, storage)?.ok_or_else(gone)?;
-    let left = differing(&after, options, delete);
+    let mut result = change(&before)?;
+    if result.as_ref().is_err_and(has_moved) {
+        let now = look()?;
+        if !same_row(&before, &now) {
+            return Err(goal.moved_on("somebody else has changed the storage"));
+        }
+        result = change(&now)?;
+    }
+    result.map_err(|failed| goal.command(&failed))?;
+    let left = differing(&look()?, options, delete);
     if left.is_empty() {
         return Ok(Done::Changed);
     }
     let reason = format!("pvesm set succeeded, but {}", left.join(", "));
     Err(goal.not_in_force(reason))
+}
+
+/// Runs `pvesm`, again while another task holds its lock. It gives the lock ten seconds by itself.
+fn run(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    command: &Command,
+    retry_pause: Duration,
+) -> Result<Result<(), CommandFailed>, Failure> {
+    while_busy(retry_pause, || {
+        let output = host
+            .run(command)
+            .map_err(|error| Attempt::Failed(goal.host(&error)))?;
+        match output.check(command) {
+            Ok(_) => Ok(Ok(())),
+            Err(failed) if is_locked_out(&failed) => Err(Attempt::Busy(goal.command(&failed))),
+            Err(failed) => Ok(Err(failed)),
+        }
+    })
+}
+
+fn has_moved(failed: &CommandFailed) -> bool {
+    failed.stderr.contains("detected modified configuration")
+}
+
+/// Whether a storage is the same but for the state of the file around it.
+fn same_row(one: &StorageRow, other: &StorageRow) -> bool {
+    let bare = |row: &StorageRow| StorageRow {
+        digest: None,
+        ..row.clone()
+    };
+    bare(one) == bare(other)
 }
 
 fn read(goal: Goal<'_>, host: &dyn Host, storage: &str) -> Result<Option<StorageRow>, Failure> {
@@ -88,69 +148,18 @@ fn differing(
     options: &BTreeMap<String, String>,
     delete: &[String],
 ) -> Vec<String> {
+    let there = crate::observe::storage(there.clone());
     let set = options.iter().filter_map(|(name, wanted)| {
-        let is = shown(there, name);
-        (!same(is.as_deref(), wanted)).then(|| {
+        let is = effective(&there, name);
+        let same = is.as_ref().is_some_and(|is| same_value(name, is, wanted));
+        (!same).then(|| {
             let is = is.unwrap_or_else(|| "not set".to_owned());
             format!("{name} is {is} instead of {wanted}")
         })
     });
     let kept = delete.iter().filter_map(|name| {
-        let is = shown(there, name).filter(|is| !is.is_empty())?;
+        let is = stored(&there, name)?;
         Some(format!("{name} is still {is}"))
     });
     set.chain(kept).collect()
-}
-
-fn shown(there: &StorageRow, name: &str) -> Option<String> {
-    match name {
-        "content" => Some(joined(&there.content)),
-        "nodes" => Some(joined(&there.nodes)),
-        _ => there.options.get(name).cloned(),
-    }
-}
-
-fn joined(words: &BTreeSet<String>) -> String {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    words.join(",")
-}
-
-/// Whether an option is as wanted. A boolean that is off is often not stored at all, and `yes` and
-/// `1` are one value to Proxmox (pve-common `PVE/JSONSchema.pm`, `parse_boolean`).
-fn same(is: Option<&str>, wanted: &str) -> bool {
-    let words = |text: &str| text.split(',').map(str::to_owned).collect::<BTreeSet<_>>();
-    match (is, boolean(wanted)) {
-        (None, wanted) => wanted == Some(false),
-        (Some(is), Some(wanted)) => boolean(is) == Some(wanted),
-        (Some(is), None) => words(is) == words(wanted),
-    }
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "1" | "yes" | "on" | "true" => Some(true),
-        "0" | "no" | "off" | "false" => Some(false),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::same;
-
-    #[test]
-    fn options_are_compared_by_what_they_mean() {
-        for (is, wanted, equal) in [
-            (Some("images,rootdir"), "rootdir,images", true),
-            (Some("images"), "images,rootdir", false),
-            (Some("1"), "yes", true),
-            (Some("0"), "1", false),
-            (None, "0", true),
-            (None, "1", false),
-            (None, "16k", false),
-            (Some("16k"), "16k", true),
-        ] {
-            assert_eq!(same(is, wanted), equal, "{is:?} {wanted}");
-        }
-    }
 }

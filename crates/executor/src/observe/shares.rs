@@ -49,7 +49,18 @@ pub(super) fn storages(
     Ok(Some(rows.map(|(id, row)| (id, storage(row))).collect()))
 }
 
-fn storage(row: StorageRow) -> ObservedStorage {
+/// Every node of the Proxmox cluster; empty where no cluster file system says so.
+pub(super) fn nodes(host: &dyn Host, wanted: &Wanted) -> Result<BTreeSet<String>, ReadError> {
+    if !wanted.storages {
+        return Ok(BTreeSet::new());
+    }
+    match host.read_file(Utf8Path::new(pve::MEMBERS_FILE))? {
+        Some(text) => Ok(pve::parse_members(&text)?),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+pub(crate) fn storage(row: StorageRow) -> ObservedStorage {
     ObservedStorage {
         kind: row.kind,
         content: row.content,

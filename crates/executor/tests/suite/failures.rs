@@ -216,8 +216,8 @@ fn proxmox_failures_are_explained() {
             "pvesm add",
             "create storage failed: cfs-lock 'file-storage_cfg' error: got lock request timeout\n",
             "storage:quick-vm",
-            "cannot add storage \"quick-vm\": another task holds Proxmox's lock",
-            "wait",
+            "cannot add storage \"quick-vm\": another task holds the cluster's lock on storage.cfg",
+            "pvesh get /cluster/tasks",
         ),
         (
             "pvesm add",

@@ -12,4 +12,5 @@ mod observing;
 mod permissions;
 mod safety;
 mod steps;
+mod storages;
 mod support;

@@ -18,6 +18,9 @@ pub struct StorageRow {
     pub nodes: BTreeSet<String>,
     /// All other options as text, booleans as `0` and `1`, objects as `key=value,...`.
     pub options: BTreeMap<String, String>,
+    /// A checksum over Proxmox's whole file, the same for all storages. It changes with every
+    /// write, even of another storage: the order of words does.
+    pub digest: Option<String>,
 }
 
 /// `pvesh get /storage`: every storage with its defaults filled in. Takes about a second.
@@ -57,8 +60,7 @@ fn storage(entry: &Map<String, Value>) -> Result<(String, StorageRow), String> {
             "type" => row.kind = text,
             "content" => row.content = list_of(&text),
             "nodes" => row.nodes = list_of(&text),
-            // A checksum over the whole file: it changes when the order of words does.
-            "digest" => {}
+            "digest" => row.digest = Some(text),
             _ => {
                 row.options.insert(key.clone(), text);
             }
@@ -96,13 +98,23 @@ pub fn add_storage(kind: &str, id: &str, options: &BTreeMap<String, String>) -> 
     Command::write(Program::Pvesm, args.chain(flags(options)))
 }
 
-/// `pvesm set`: options to set, and options to take back to their default. Proxmox neither
-/// activates nor verifies the storage.
-pub fn set_storage(id: &str, options: &BTreeMap<String, String>, delete: &[String]) -> Command {
+/// `pvesm set`: options to set, and options to take back to their default. Proxmox refuses it when
+/// its file is not the one of `digest` any more (that of a [`StorageRow`]), and neither activates nor verifies the storage.
+pub fn set_storage(
+    id: &str,
+    options: &BTreeMap<String, String>,
+    delete: &[String],
+    digest: Option<&str>,
+) -> Command {
     let args = ["set", id].map(str::to_owned).into_iter();
     let args = args.chain(flags(options));
     let delete = (!delete.is_empty()).then(|| ["--delete".to_owned(), delete.join(",")]);
-    Command::write(Program::Pvesm, args.chain(delete.into_iter().flatten()))
+    let digest = digest.map(|digest| ["--digest", digest].map(str::to_owned));
+    Command::write(
+        Program::Pvesm,
+        args.chain(delete.into_iter().flatten())
+            .chain(digest.into_iter().flatten()),
+    )
 }
 
 fn flags(options: &BTreeMap<String, String>) -> impl Iterator<Item = String> {

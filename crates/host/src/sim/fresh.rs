@@ -153,6 +153,9 @@ fn files() -> BTreeMap<Utf8PathBuf, Entry> {
                    #\t\tto NFS clients.  See exports(5).\n#\n";
     files.insert("/etc/exports".into(), Entry::file(exports));
     files.insert("/etc/hostname".into(), Entry::file("pve-sim\n"));
+    // A host without a cluster.
+    let members = "{\n\"nodename\": \"pve-sim\",\n\"version\": 1\n}\n";
+    files.insert("/etc/pve/.members".into(), Entry::file(members));
     // Something in a directory that people like to mount over.
     files.insert("/var/lib/vz/dump".into(), Entry::directory());
     for id in [101, 102] {

@@ -40,7 +40,7 @@ const ZFSPOOL: [&str; 8] = [
     "pool",
     "sparse",
 ];
-const DIR: [&str; 17] = [
+const DIR: [&str; 16] = [
     "bwlimit",
     "content",
     "content-dirs",
@@ -57,8 +57,9 @@ const DIR: [&str; 17] = [
     "prune-backups",
     "shared",
     "snapshot-as-volume-chain",
-    "delete",
 ];
+/// What `pvesm set` takes beside the options of storages.
+const SET_ONLY: [&str; 2] = ["delete", "digest"];
 
 /// A refusal: its exit code and text.
 type Refusal = (i32, String);
@@ -113,10 +114,14 @@ pub(super) fn get(storages: &BTreeMap<String, Storage>, args: &[String]) -> Outp
     Output::success(format!("{}\n", Value::Array(items)))
 }
 
-/// Booleans and counts are numbers in Proxmox's JSON.
+/// Booleans and counts are numbers in Proxmox's JSON, directories are an object.
 fn typed(key: &str, value: &str) -> Value {
+    if key == "content-dirs" {
+        let pairs = value.split(',').filter_map(|pair| pair.split_once('='));
+        return pairs.collect::<BTreeMap<_, _>>().into_iter().collect();
+    }
     let number = BOOLEANS.contains(&key) || key == "max-protected-backups";
-    match value.parse::<u64>() {
+    match value.parse::<i64>() {
         Ok(n) if number => json!(n),
         _ => json!(value),
     }
@@ -159,14 +164,12 @@ fn try_add(state: &mut State, args: &[String]) -> Result<String, Refusal> {
             )));
         }
     };
-    let (mut options, deletions) = parse(rest, ADD_USAGE)?;
+    let mut options = parse(rest, ADD_USAGE)?;
     check_id(id)?;
     check_formats(&mut options, ADD_USAGE)?;
-    if !deletions.is_empty() {
-        return Err((
-            255,
-            format!("Unknown option: delete\n400 unable to parse option\n{ADD_USAGE}"),
-        ));
+    if let Some(key) = SET_ONLY.into_iter().find(|key| options.contains_key(*key)) {
+        let text = format!("Unknown option: {key}\n400 unable to parse option\n{ADD_USAGE}");
+        return Err((255, text));
     }
     if let Some(key) = options.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(failed(format!("unexpected property '{key}'")));
@@ -211,12 +214,23 @@ fn try_set(state: &mut State, args: &[String]) -> Result<String, Refusal> {
     let Some((id, rest)) = args.split_first() else {
         return Err((255, format!("400 not enough arguments\n{SET_USAGE}")));
     };
-    let (mut options, deletions) = parse(rest, SET_USAGE)?;
+    let mut options = parse(rest, SET_USAGE)?;
+    let deletions: BTreeSet<String> = options
+        .remove("delete")
+        .map(|list| split(&list).into_iter().collect())
+        .unwrap_or_default();
+    let seen = options.remove("digest");
     if let Some(key) = options.keys().find(|key| *key == "path") {
         let text = format!("Unknown option: {key}\n400 unable to parse option\n{SET_USAGE}");
         return Err((255, text));
     }
     check_formats(&mut options, SET_USAGE)?;
+    if seen.is_some() && seen != state.storages.as_ref().map(digest) {
+        return Err(failed(
+            "update storage failed: detected modified configuration - file changed by other user? \
+             Try again.",
+        ));
+    }
     let storages = state.storages.as_mut();
     let Some(storage) = storages.and_then(|storages| storages.get_mut(id)) else {
         return Err(failed(format!(
@@ -259,15 +273,14 @@ fn try_set(state: &mut State, args: &[String]) -> Result<String, Refusal> {
     Ok(stderr)
 }
 
-/// Options by name, and the names to delete.
-type Parsed = (BTreeMap<String, String>, BTreeSet<String>);
-
-fn parse(words: &[String], usage: &str) -> Result<Parsed, Refusal> {
-    let (mut options, mut deletions) = (BTreeMap::new(), BTreeSet::new());
+fn parse(words: &[String], usage: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut options = BTreeMap::new();
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
         let key = word.trim_start_matches('-');
-        let known = ZFSPOOL.contains(&key) || DIR.contains(&key);
+        let known = [&ZFSPOOL[..], &DIR, &SET_ONLY]
+            .iter()
+            .any(|keys| keys.contains(&key));
         if key == word || !known {
             let text = format!("Unknown option: {key}\n400 unable to parse option\n{usage}");
             return Err((255, text));
@@ -286,14 +299,9 @@ fn parse(words: &[String], usage: &str) -> Result<Parsed, Refusal> {
                 format!("Option {key} requires an argument\n400 unable to parse option\n{usage}");
             return Err((255, text));
         };
-        match key {
-            "delete" => deletions.extend(split(value)),
-            _ => {
-                options.insert(key.to_owned(), value.clone());
-            }
-        }
+        options.insert(key.to_owned(), value.clone());
     }
-    Ok((options, deletions))
+    Ok(options)
 }
 
 /// Proxmox separates lists by commas, semicolons or blanks.

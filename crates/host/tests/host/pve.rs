@@ -52,10 +52,21 @@ fn command_lines_are_those_that_proxmox_took() {
         "z3",
         &properties([("pool", "tank/nope")]),
     ));
-    took(pve::set_storage("z1", &properties([("sparse", "0")]), &[]));
-    took(pve::set_storage("z1", &properties([]), &delete));
-    let both = pve::set_storage("z1", &properties([("sparse", "1")]), &delete[..1]);
-    assert_eq!(both.to_string(), "pvesm set z1 --sparse 1 --delete nodes");
+    took(pve::set_storage(
+        "z1",
+        &properties([("sparse", "0")]),
+        &[],
+        None,
+    ));
+    took(pve::set_storage("z1", &properties([]), &delete, None));
+    let all = pve::set_storage(
+        "z1",
+        &properties([("sparse", "1")]),
+        &delete[..1],
+        Some("ab"),
+    );
+    let typed = "pvesm set z1 --sparse 1 --delete nodes --digest ab";
+    assert_eq!(all.to_string(), typed);
     took(pve::set_mount(101, "mp0", "/srv/src2,mp=/data"));
     assert_eq!(pve::containers().to_string(), "pct list");
     assert_eq!(pve::container_conf_path(101), "/etc/pve/lxc/101.conf");
@@ -69,6 +80,23 @@ fn storages_are_read_as_sets_and_text() {
         .unwrap();
     let storages = pve::parse_storages(&run.stdout).unwrap();
     insta::assert_debug_snapshot!(storages);
+}
+
+#[test]
+fn the_nodes_of_a_cluster_are_read() {
+    // As pve-cluster 9.1 `status.c` prints them.
+    let cluster = "{\n\"nodename\": \"pve1\",\n\"version\": 4,\n\"cluster\": { \"name\": \"lab\", \
+                   \"version\": 2, \"nodes\": 2, \"quorate\": 1 },\n\"nodelist\": {\n  \"pve2\": { \"id\": \
+                   2, \"online\": 0},\n  \"pve1\": { \"id\": 1, \"online\": 1, \"ip\": \
+                   \"10.0.0.1\"}\n  }\n}\n";
+    let alone = "{\n\"nodename\": \"pve1\",\n\"version\": 1\n}\n";
+    let nodes = |text| Vec::from_iter(pve::parse_members(text).unwrap());
+    assert_eq!(nodes(cluster), ["pve1", "pve2"]);
+    assert_eq!(nodes(alone), ["pve1"]);
+    for bad in ["", "{}", "[]"] {
+        let error = pve::parse_members(bad).unwrap_err();
+        assert!(error.to_string().contains("list of members"), "{error}");
+    }
 }
 
 #[test]

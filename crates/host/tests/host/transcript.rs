@@ -93,7 +93,7 @@ fn writes() -> Vec<Command> {
         zpool::set("a", "b", "c"),
         disk::erase(&["/dev/x"]),
         pve::add_storage("dir", "d", &none),
-        pve::set_storage("d", &none, &[]),
+        pve::set_storage("d", &none, &[], None),
         pve::set_mount(101, "mp0", "/a,mp=/b"),
         nfs::reload(),
         system::update_initramfs(),

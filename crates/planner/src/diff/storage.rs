@@ -6,12 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::{Content, Dataset, Storage, StorageKind};
-use phoenix_zfs::size;
 
 use super::facts::Facts;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::ObservedStorage;
 use crate::plan::{AddStorage, Change, Note, Operation, SetStorage};
+use crate::storage::{effective, joined, same_value, stored, trimmed};
+
+/// The option that Proxmox never changes besides the place (`DirPlugin.pm`, sub `options`).
+const FIXED: &str = "snapshot-as-volume-chain";
 
 pub(super) fn diff(
     facts: &Facts<'_>,
@@ -24,7 +27,9 @@ pub(super) fn diff(
         return Err(Stop::Waiting);
     };
     let wanted = Wanted::new(facts, dataset, storage)?;
-    match storages.get(&storage.id) {
+    let live = storages.get(&storage.id);
+    node_notes(facts, storage, live, notes);
+    match live {
         None => {
             let options = wanted.options();
             let kind = new_field("type", storage.kind.as_str());
@@ -37,7 +42,7 @@ pub(super) fn diff(
             };
             create(changes, Operation::AddStorage(operation))
         }
-        Some(live) => existing(storage, &wanted, live),
+        Some(live) => existing(&wanted, live),
     }
 }
 
@@ -50,6 +55,62 @@ pub(super) fn no_proxmox() -> Note {
         message: "this host has no Proxmox VE: its storages and bind mounts wait".to_owned(),
         help: Some("run phoenix on the Proxmox host to set them up".to_owned()),
     }
+}
+
+/// Says what the storage means to the other nodes of the cluster: Proxmox's list of storages is one
+/// for all of them, and names nodes without looking whether they exist.
+fn node_notes(
+    facts: &Facts<'_>,
+    storage: &Storage,
+    live: Option<&ObservedStorage>,
+    notes: &mut Notes,
+) {
+    let (here, all) = (&facts.observed.node, &facts.observed.nodes);
+    let id = &storage.id;
+    let mut note = |code, message, help: String| {
+        notes.about(storage.address(), Severity::Warning, code, message, help);
+    };
+    let unknown: BTreeSet<_> = storage.nodes.difference(all).cloned().collect();
+    if let (Some(unknown), Some(all)) = (listed(&unknown), listed(all)) {
+        note(
+            Code::StorageUnknownNode,
+            format!("storage {id} is for {unknown}, which the cluster does not have"),
+            format!("correct \"nodes\": the cluster's nodes are {all}"),
+        );
+    }
+    let none = BTreeSet::new();
+    let nodes = match live {
+        Some(live) if storage.nodes.is_empty() => &live.nodes,
+        _ => &storage.nodes,
+    };
+    if !nodes.is_empty() && !nodes.contains(here) {
+        note(
+            Code::StorageNotHere,
+            format!(
+                "storage {id} is not for this node ({here}), where its dataset is: Proxmox will not use it"
+            ),
+            format!("add \"{here}\" to \"nodes\""),
+        );
+    }
+    let others = if nodes.is_empty() { all } else { &none };
+    let others = others.iter().filter(|node| *node != here).cloned();
+    if let Some(others) = listed(&others.collect()) {
+        note(
+            Code::StorageAllNodes,
+            format!(
+                "storage {id} is for every node, so {others} must have its pool and dataset too"
+            ),
+            format!(
+                "state \"nodes\": [\"{here}\"]: a node without the pool tries to import it every ten \
+                 seconds"
+            ),
+        );
+    }
+}
+
+/// Names for people; `None` without names.
+fn listed(names: &BTreeSet<String>) -> Option<String> {
+    joined(names).map(|names| names.replace(',', ", "))
 }
 
 /// What a storage must be, in Proxmox's words.
@@ -88,57 +149,79 @@ impl<'a> Wanted<'a> {
     /// The options for `pvesm add`. A zfspool's `mountpoint` is found out by Proxmox itself then.
     fn options(&self) -> BTreeMap<String, String> {
         let (fixed, value) = &self.fixed;
-        let mut options = BTreeMap::from([
-            ((*fixed).to_owned(), value.clone()),
-            ("content".to_owned(), join(&self.content)),
-        ]);
+        let mut options = self.changeable();
+        options.remove("mountpoint");
+        options.insert((*fixed).to_owned(), value.clone());
+        options.extend(self.chain().map(|chain| (FIXED.to_owned(), chain.clone())));
+        options
+    }
+
+    /// The options that `pvesm set` can change, as far as the file states or implies them.
+    fn changeable(&self) -> BTreeMap<String, String> {
+        let mut options = self.storage.options.clone();
+        options.remove(FIXED);
         let mut set = |name: &str, value: String| options.insert(name.to_owned(), value);
-        if !self.storage.nodes.is_empty() {
-            set("nodes", join(&self.storage.nodes));
+        set("content", joined(&self.content).unwrap_or_default());
+        if let Some(nodes) = joined(&self.storage.nodes) {
+            set("nodes", nodes);
+        }
+        if let Some(mountpoint) = self.mountpoint {
+            // Proxmox notes it when the storage is added and never again (`ZFSPoolPlugin.pm`,
+            // `on_add_hook`).
+            set("mountpoint", mountpoint.to_owned());
         }
         if self.storage.kind == StorageKind::Dir {
             // Else Proxmox makes directories below a dataset that is not mounted.
             set("is_mountpoint", "yes".to_owned());
         }
-        if let Some(sparse) = self.storage.sparse {
-            set("sparse", boolean(sparse));
-        }
-        if let Some(blocksize) = &self.storage.blocksize {
-            set("blocksize", blocksize.clone());
-        }
         options
+    }
+
+    fn chain(&self) -> Option<&String> {
+        self.storage.options.get(FIXED)
     }
 }
 
-fn existing(storage: &Storage, wanted: &Wanted<'_>, live: &ObservedStorage) -> Verdict {
-    check_fixed(storage, wanted, live)?;
-    let changes: Vec<_> = [
-        set_change("content", &live.content, &wanted.content),
-        set_change("nodes", &live.nodes, &storage.nodes).filter(|_| !storage.nodes.is_empty()),
-        sparse_change(storage, live),
-        blocksize_change(storage, live),
-        mountpoint_change(wanted, live),
-        is_mountpoint_change(wanted, live),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+fn existing(wanted: &Wanted<'_>, live: &ObservedStorage) -> Verdict {
+    check_fixed(wanted, live)?;
+    let options = wanted.changeable();
+    let changes: Vec<_> = options
+        .iter()
+        .filter_map(|(name, value)| difference(live, name, value))
+        .collect();
     if changes.is_empty() {
         return Ok(None);
     }
+    // Proxmox's old `mkdir` overrules `create-subdirs`.
+    let renamed = |change: &Change| change.field == "create-subdirs" && change.after == "1";
+    let is_overruled = live.options.contains_key("mkdir") && changes.iter().any(renamed);
     let operation = SetStorage {
-        storage: storage.id.clone(),
+        storage: wanted.storage.id.clone(),
         options: super::property::after(&changes),
-        delete: Vec::new(),
+        delete: is_overruled
+            .then(|| "mkdir".to_owned())
+            .into_iter()
+            .collect(),
     };
     update(changes, Operation::SetStorage(operation))
 }
 
-fn check_fixed(storage: &Storage, wanted: &Wanted<'_>, live: &ObservedStorage) -> Result<(), Stop> {
-    let (id, kind) = (&storage.id, storage.kind.as_str());
+fn difference(live: &ObservedStorage, name: &str, value: &str) -> Option<Change> {
+    let is = effective(live, name);
+    let same = is.is_some_and(|is| same_value(name, &is, value));
+    (!same).then(|| changed_field(name, stored(live, name), value))
+}
+
+fn check_fixed(wanted: &Wanted<'_>, live: &ObservedStorage) -> Result<(), Stop> {
+    let (id, kind) = (&wanted.storage.id, wanted.storage.kind.as_str());
+    let options = wanted.options();
+    let flags = options
+        .iter()
+        .map(|(name, value)| format!(" --{name} {value}"));
     let help = format!(
-        "give the file's storage another id, or remove the old one, which keeps its data, and run \
-         phoenix again: pvesm remove {id}"
+        "give the file's storage another id, or remove the entry, which keeps all data, and let \
+         phoenix add it anew: pvesm remove {id}, then phoenix apply, which runs pvesm add {kind} {id}{}",
+        flags.collect::<String>()
     );
     if live.kind != kind {
         let has = &live.kind;
@@ -148,78 +231,17 @@ fn check_fixed(storage: &Storage, wanted: &Wanted<'_>, live: &ObservedStorage) -
         ));
     }
     let (field, value) = &wanted.fixed;
-    let has = live.options.get(*field).map_or("nothing", String::as_str);
-    if trimmed(has) == trimmed(value) {
-        return Ok(());
+    let fixed = [(*field, Some(value)), (FIXED, wanted.chain())];
+    for (field, value) in fixed {
+        let Some(value) = value else { continue };
+        let has = effective(live, field).unwrap_or_else(|| "nothing".to_owned());
+        if trimmed(&has) != trimmed(value) {
+            let reason = format!(
+                "storage {id} has {field} {has}, and the file implies {value}; Proxmox never \
+                 changes that field"
+            );
+            return Err(refused(reason, help));
+        }
     }
-    Err(refused(
-        format!(
-            "storage {id} has {field} {has}, and the file implies {value}; Proxmox never changes that field"
-        ),
-        help,
-    ))
-}
-
-fn trimmed(path: &str) -> &str {
-    match path.trim_end_matches('/') {
-        "" => path,
-        trimmed => trimmed,
-    }
-}
-
-fn set_change(field: &str, has: &BTreeSet<String>, wanted: &BTreeSet<String>) -> Option<Change> {
-    (has != wanted).then(|| {
-        let before = (!has.is_empty()).then(|| join(has));
-        changed_field(field, before, join(wanted))
-    })
-}
-
-fn sparse_change(storage: &Storage, live: &ObservedStorage) -> Option<Change> {
-    let wanted = storage.sparse?;
-    let has = live.options.get("sparse");
-    let is_sparse = has.is_some_and(|value| value == "1");
-    (is_sparse != wanted).then(|| changed_field("sparse", has.cloned(), boolean(wanted)))
-}
-
-fn blocksize_change(storage: &Storage, live: &ObservedStorage) -> Option<Change> {
-    let wanted = storage.blocksize.as_ref()?;
-    let has = live.options.get("blocksize");
-    let same = has.is_some_and(|has| has == wanted || size::parse(has) == size::parse(wanted));
-    (!same).then(|| changed_field("blocksize", has.cloned(), wanted))
-}
-
-/// Proxmox notes a zfspool's mountpoint when the storage is added and never again
-/// (`ZFSPoolPlugin.pm`, `on_add_hook`); without a note it takes `/POOL`.
-fn mountpoint_change(wanted: &Wanted<'_>, live: &ObservedStorage) -> Option<Change> {
-    let mountpoint = wanted.mountpoint?;
-    let has = live.options.get("mountpoint");
-    let usual = format!("/{}", wanted.fixed.1);
-    let effective = has.map_or(usual.as_str(), String::as_str);
-    (trimmed(effective) != mountpoint)
-        .then(|| changed_field("mountpoint", has.cloned(), mountpoint))
-}
-
-/// A path in `is_mountpoint` names another directory that must be mounted; only the storage's own
-/// will do.
-fn is_mountpoint_change(wanted: &Wanted<'_>, live: &ObservedStorage) -> Option<Change> {
-    if wanted.storage.kind != StorageKind::Dir {
-        return None;
-    }
-    let has = live.options.get("is_mountpoint");
-    let checked = has.is_some_and(|has| {
-        matches!(has.as_str(), "1" | "yes" | "on" | "true") || trimmed(has) == wanted.fixed.1
-    });
-    (!checked).then(|| changed_field("is_mountpoint", has.cloned(), "yes"))
-}
-
-fn join(values: &BTreeSet<String>) -> String {
-    values
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(",")
-}
-
-fn boolean(value: bool) -> String {
-    u8::from(value).to_string()
+    Ok(())
 }

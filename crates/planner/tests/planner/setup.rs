@@ -101,6 +101,7 @@ pub(crate) fn fresh() -> Observed {
     };
     Observed {
         node: "pve".to_owned(),
+        nodes: ["pve".to_owned()].into(),
         memory: 64 << 30,
         disks: disks
             .map(|(name, disk)| (format!("/dev/disk/by-id/nvme-{name}"), disk))

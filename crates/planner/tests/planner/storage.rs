@@ -1,8 +1,10 @@
 //! Proxmox storages, and the limit of the read cache.
 
 use phoenix_planner::observed::Observed;
+use phoenix_planner::plan::Operation;
 
-use crate::setup::{Case, as_it_is, file, fresh, planned, run, run_fresh, set};
+use crate::ideal::apply;
+use crate::setup::{Case, as_it_is, file, file_with, fresh, planned, run, run_fresh, set, settled};
 
 fn option(host: &mut Observed, storage: &str, name: &str, value: &str) {
     let storages = host.storages.as_mut().unwrap();
@@ -85,13 +87,80 @@ fn storages_are_compared_as_proxmox_means_them() {
                 let storages = host.storages.as_mut().unwrap();
                 storages.get_mut("tank-vm").unwrap().nodes = ["other".to_owned()].into();
             },
-            plan: &[],
+            plan: &["note storage:tank-vm: phoenix::storage::not-here"],
         },
         Case {
             name: "options that the file does not speak of",
             file: &[],
             host: |host| option(host, "tank-data", "prune-backups", "keep-last=3"),
             plan: &[],
+        },
+        Case {
+            name: "every option of a directory, spelled otherwise",
+            file: &[(
+                "/zfs/datasets/1/storage",
+                r#"{"id": "tank-data", "type": "dir", "content": ["backup"], "disable": false,
+                    "prune_backups": {"keep_daily": 7, "keep_last": 3}, "shared": false,
+                    "max_protected_backups": 5, "bwlimit": {"restore": 1, "default": 2},
+                    "content_dirs": {"backup": "b", "iso": "i"}, "create_base_path": true,
+                    "create_subdirs": true, "format": "raw", "preallocation": "metadata",
+                    "snapshot_as_volume_chain": false}"#,
+            )],
+            host: |host| {
+                option(
+                    host,
+                    "tank-data",
+                    "prune-backups",
+                    "keep-last=3,keep-daily=7,keep-yearly=0",
+                );
+                option(host, "tank-data", "max-protected-backups", "5");
+                option(host, "tank-data", "bwlimit", "restore=1,default=2");
+                option(host, "tank-data", "content-dirs", "iso=i,backup=b");
+            },
+            plan: &[],
+        },
+        Case {
+            name: "options that differ, absent ones from their default",
+            file: &[(
+                "/zfs/datasets/1/storage",
+                r#"{"id": "tank-data", "type": "dir", "content": ["backup"], "disable": true,
+                    "prune_backups": {"keep_last": 2}, "max_protected_backups": -1,
+                    "format": "qcow2", "create_subdirs": false}"#,
+            )],
+            host: |host| option(host, "tank-data", "prune-backups", "keep-all=1"),
+            plan: &[
+                "update storage:tank-data: create-subdirs 0; disable 1; format qcow2; \
+                 max-protected-backups -1; prune-backups keep-all=1 -> keep-last=2",
+            ],
+        },
+        Case {
+            name: "snapshots that cannot be changed",
+            file: &[("/zfs/datasets/1/storage/snapshot_as_volume_chain", "true")],
+            host: as_it_is,
+            plan: &[
+                "refuse storage:tank-data: storage tank-data has snapshot-as-volume-chain 0, and \
+                 the file implies 1; Proxmox never changes that field",
+            ],
+        },
+        Case {
+            name: "a cluster in which all nodes are expected to have the pool",
+            file: &[("/zfs/datasets/1/storage/nodes", r#"["pve"]"#)],
+            host: |host| {
+                host.nodes.insert("pve2".to_owned());
+                let storages = host.storages.as_mut().unwrap();
+                storages.get_mut("tank-data").unwrap().nodes = ["pve".to_owned()].into();
+            },
+            plan: &["note storage:tank-vm: phoenix::storage::all-nodes"],
+        },
+        Case {
+            name: "a node that the cluster does not have",
+            file: &[("/zfs/datasets/1/storage/nodes", r#"["pve", "pvv"]"#)],
+            host: |host| {
+                let storages = host.storages.as_mut().unwrap();
+                storages.get_mut("tank-data").unwrap().nodes =
+                    ["pve".to_owned(), "pvv".to_owned()].into();
+            },
+            plan: &["note storage:tank-data: phoenix::storage::unknown-node"],
         },
         Case {
             name: "stale mountpoint",
@@ -149,6 +218,58 @@ fn storages_are_compared_as_proxmox_means_them() {
             plan: &[],
         },
     ]);
+}
+
+#[test]
+fn a_directory_that_another_option_overrules_is_set_by_taking_that_back() {
+    let mut host = settled(&file());
+    option(&mut host, "tank-data", "mkdir", "0");
+    let file = file_with(&[("/zfs/datasets/1/storage/create_subdirs", true.into())]);
+    let plan = planned(&file, &host);
+    let [step] = &plan.steps[..] else {
+        panic!("{:?}", plan.steps);
+    };
+    let Operation::SetStorage(set) = &step.operation else {
+        panic!("{step:?}");
+    };
+    assert_eq!(set.delete, ["mkdir"]);
+    apply(&plan, &mut host);
+    assert_eq!(planned(&file, &host).steps, []);
+}
+
+#[test]
+fn a_refused_storage_says_which_commands_make_it_anew() {
+    let mut host = settled(&file());
+    option(&mut host, "tank-data", "path", "/srv");
+    let plan = planned(&file(), &host);
+    assert_eq!(
+        plan.refusals[0].help,
+        "give the file's storage another id, or remove the entry, which keeps all data, and let \
+         phoenix add it anew: pvesm remove tank-data, then phoenix apply, which runs pvesm add dir \
+         tank-data --content backup --is_mountpoint yes --path /tank/data"
+    );
+}
+
+#[test]
+fn the_nodes_that_lack_the_pool_are_named() {
+    let mut host = fresh();
+    host.nodes.extend(["pve3".to_owned(), "pve2".to_owned()]);
+    let plan = planned(&file(), &host);
+    let note = plan
+        .notes
+        .iter()
+        .find(|note| note.code.ends_with("all-nodes"))
+        .unwrap();
+    assert_eq!(
+        note.message,
+        "storage tank-data is for every node, so pve2, pve3 must have its pool and dataset too"
+    );
+    assert_eq!(
+        note.help.as_deref(),
+        Some(
+            "state \"nodes\": [\"pve\"]: a node without the pool tries to import it every ten seconds"
+        )
+    );
 }
 
 #[test]
