@@ -11,6 +11,7 @@
 
 pub mod address;
 pub mod check;
+pub mod client;
 pub mod code;
 pub mod diagnostic;
 mod file;

@@ -83,23 +83,46 @@ pub fn split_client(text: &str) -> Option<(&str, &str)> {
     Some((client, options))
 }
 
-/// Reads an exports file: comments, continued lines, quotes, octal escapes and `-default,options`
-/// as in exports(5). Lines for the same path are joined.
+/// One line of an exports file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportLine {
+    /// Its number, counted from 1; of a continued line the first.
+    pub number: usize,
+    /// The exported path.
+    pub path: String,
+    /// `CLIENT(OPTIONS)` each.
+    pub clients: Vec<String>,
+}
+
+/// Reads an exports file. Lines for the same path are joined.
 ///
 /// # Errors
-/// When a line has a path without clients, a quote without end, or a path that is not absolute.
+/// As [`parse_export_lines`].
 pub fn parse_exports(text: &str) -> Result<Exports, ParseError> {
     let mut exports = Exports::new();
-    let joined = text.replace("\\\n", " ");
-    for line in joined.lines() {
+    for line in parse_export_lines(text)? {
+        exports.entry(line.path).or_default().extend(line.clients);
+    }
+    Ok(exports)
+}
+
+/// Reads an exports file line by line: comments, continued lines, quotes, octal escapes and
+/// `-default,options` as in exports(5). A path without clients is exported to everybody.
+///
+/// # Errors
+/// When a line has a quote without end, or a path that is not absolute.
+pub fn parse_export_lines(text: &str) -> Result<Vec<ExportLine>, ParseError> {
+    let mut lines = Vec::new();
+    for (number, line) in joined_lines(text) {
         let what = "an exports file";
-        let words = words(line).ok_or_else(|| ParseError::new(what, line, "a quote has no end"))?;
+        let words =
+            words(&line).ok_or_else(|| ParseError::new(what, &line, "a quote has no end"))?;
         let Some((path, rest)) = words.split_first() else {
             continue;
         };
         let path = unescape_octal(path);
         if !path.starts_with('/') {
-            return Err(ParseError::new(what, line, "its path is not absolute"));
+            return Err(ParseError::new(what, &line, "its path is not absolute"));
         }
         let mut defaults = "";
         let mut clients = Vec::new();
@@ -110,11 +133,36 @@ pub fn parse_exports(text: &str) -> Result<Exports, ParseError> {
             }
         }
         if clients.is_empty() {
-            return Err(ParseError::new(what, line, "it names no clients"));
+            clients.push(with_defaults("*", defaults));
         }
-        exports.entry(path).or_default().extend(clients);
+        lines.push(ExportLine {
+            number,
+            path,
+            clients,
+        });
     }
-    Ok(exports)
+    Ok(lines)
+}
+
+/// Lines with those that a backslash continues, and the number of the first of them.
+fn joined_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut continues = false;
+    for (index, line) in text.lines().enumerate() {
+        let (line, goes_on) = match line.strip_suffix('\\') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        match lines.last_mut().filter(|_| continues) {
+            Some((_, whole)) => {
+                whole.push(' ');
+                whole.push_str(line);
+            }
+            None => lines.push((index + 1, line.to_owned())),
+        }
+        continues = goes_on;
+    }
+    lines
 }
 
 fn with_defaults(client: &str, defaults: &str) -> String {

@@ -262,8 +262,20 @@ pub struct ObservedExports {
     pub file: BTreeMap<String, Vec<String>>,
     /// What the NFS server really exports, by path and then client: sorted options.
     pub active: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
-    /// Paths that files other than phoenix's export, with the file.
-    pub foreign: BTreeMap<String, String>,
+    /// What files other than phoenix's export, by path, in the order in which the server reads it.
+    pub foreign: BTreeMap<String, Vec<ForeignExport>>,
+}
+
+/// An export to one client by a file that is not phoenix's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignExport {
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The client as the file writes it.
+    pub client: String,
 }
 
 /// A container of this node.

@@ -91,6 +91,10 @@ pub fn wanted(config: &Config) -> Wanted {
     for dataset in &config.datasets {
         wanted.add_dataset(dataset);
     }
+    if wanted.exports && !config.datasets.is_empty() {
+        // ZFS may export the same directories by itself.
+        wanted.dataset_properties.insert("sharenfs".to_owned());
+    }
     let exported = config.exports.iter().map(|export| export.path.to_string());
     let mounted = config
         .mounts

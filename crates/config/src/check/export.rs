@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::client::{self, ClientKind};
+use super::client::{ClientKind, parse as parse_client};
 use super::export_option::{self, OptionError};
 use super::index::Index;
 use super::path;
+use crate::client::canonical;
 use crate::code::Code;
 use crate::diagnostic::Finding;
 use crate::model::{Client, Export, MountOption};
@@ -104,12 +105,12 @@ fn clients(export: &Export, findings: &mut Vec<Finding>) {
     options.push_str("()");
     let mut seen: BTreeMap<String, &Client> = BTreeMap::new();
     for client in &export.clients {
-        if let Some(first) = seen.get(&client::canonical(&client.text)) {
+        if let Some(first) = seen.get(&canonical(&client.text)) {
             findings.push(duplicate_client(export, first, client));
             continue;
         }
-        seen.insert(client::canonical(&client.text), client);
-        match client::parse(&client.text) {
+        seen.insert(canonical(&client.text), client);
+        match parse_client(&client.text) {
             Err(error) => {
                 let message = format!("the NFS client \"{}\" {error}", client.text);
                 findings.push(

@@ -8,7 +8,9 @@ use phoenix_host::nfs;
 use phoenix_host::parse::ReadError;
 use phoenix_host::pve::{self, ContainerConf, IdMapKind, StorageRow};
 use phoenix_host::{Host, HostError};
-use phoenix_planner::observed::{IdRange, ObservedContainer, ObservedExports, ObservedStorage};
+use phoenix_planner::observed::{
+    ForeignExport, IdRange, ObservedContainer, ObservedExports, ObservedStorage,
+};
 use phoenix_planner::wanted::Wanted;
 
 /// The ids of an unprivileged container without lines of its own (pve-container `PVE/LXC.pm`,
@@ -169,14 +171,23 @@ fn lines(host: &dyn Host, file: &str) -> Result<nfs::Exports, ReadError> {
     }
 }
 
-fn foreign(host: &dyn Host) -> Result<BTreeMap<String, String>, ReadError> {
-    let mut files = exports_files(host)?;
-    files.remove(nfs::EXPORTS_FILE);
-    files.insert(nfs::MAIN_EXPORTS_FILE.to_owned());
-    let mut foreign = BTreeMap::new();
+fn foreign(host: &dyn Host) -> Result<BTreeMap<String, Vec<ForeignExport>>, ReadError> {
+    let mut files = vec![nfs::MAIN_EXPORTS_FILE.to_owned()];
+    files.extend(exports_files(host)?);
+    files.retain(|file| file != nfs::EXPORTS_FILE);
+    let mut foreign: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for file in files {
-        for path in lines(host, &file)?.into_keys() {
-            foreign.entry(path).or_insert_with(|| file.clone());
+        let Some(text) = host.read_file(Utf8Path::new(&file))? else {
+            continue;
+        };
+        for line in nfs::parse_export_lines(&text)? {
+            let clients = line.clients.iter().filter_map(|one| nfs::split_client(one));
+            let exports = clients.map(|(client, _)| ForeignExport {
+                file: file.clone(),
+                line: line.number,
+                client: client.to_owned(),
+            });
+            foreign.entry(line.path).or_default().extend(exports);
         }
     }
     Ok(foreign)

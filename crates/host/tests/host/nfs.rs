@@ -49,12 +49,7 @@ fn a_file_with_everything_odd_is_read_as_the_server_read_it() {
 
 #[test]
 fn what_is_no_export_is_an_error_that_names_the_line() {
-    for bad in [
-        "/a",
-        "/a -ro",
-        "relative 10.0.0.1(rw)",
-        "\"/open 10.0.0.1(rw)",
-    ] {
+    for bad in ["relative 10.0.0.1(rw)", "\"/open 10.0.0.1(rw)"] {
         assert_eq!(nfs::parse_exports(bad).unwrap_err().line, bad);
     }
     for bad in ["/a", "/a  10.0.0.1", "/a  10.0.0.1(rw"] {
@@ -65,6 +60,24 @@ fn what_is_no_export_is_an_error_that_names_the_line() {
         Exports::new()
     );
     assert!(nfs::parse_list("").unwrap().is_empty());
+}
+
+#[test]
+fn lines_have_numbers_and_no_client_is_everybody() {
+    let text = "# words\n/a 10.0.0.1(rw) \\\n  fd00::1(ro)\n\n/b\n/c -ro,sync\n";
+    let lines = nfs::parse_export_lines(text).unwrap();
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| format!("{} {} {}", line.number, line.path, line.clients.join(" ")))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "2 /a 10.0.0.1(rw) fd00::1(ro)",
+            "5 /b *()",
+            "6 /c *(ro,sync)"
+        ]
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use phoenix::config::model::Export;
 use phoenix::host::system::{HOSTNAME_FILE, parse_hostname};
+use phoenix::planner::export::fstab_line;
 use phoenix::{ExitStatus, Host};
 use serde_json::json;
 
@@ -62,25 +63,14 @@ fn hostname(host: &dyn Host) -> Result<String, Failure> {
 }
 
 fn client_mount(server: &str, export: &Export) -> ClientMount {
-    let options: Vec<&str> = export
-        .client_options
-        .iter()
-        .map(|o| o.text.as_str())
-        .collect();
-    let options = if options.is_empty() {
-        "defaults".to_owned()
-    } else {
-        options.join(",")
-    };
-    let path = &export.path;
     ClientMount {
-        export: path.to_string(),
+        export: export.path.to_string(),
         clients: export
             .clients
             .iter()
             .map(|client| client.text.clone())
             .collect(),
-        fstab: format!("{server}:{path} {path} nfs {options} 0 0"),
+        fstab: fstab_line(server, export),
     }
 }
 

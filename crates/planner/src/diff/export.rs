@@ -3,15 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use phoenix_config::client::canonical;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
-use phoenix_config::model::{Config, Export};
+use phoenix_config::model::{Client, Config, Export};
 
-use super::facts::Facts;
+use super::facts::{Facts, value};
 use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
-use crate::export::{is_active, meaning, split};
+use crate::export::{fstab_line, is_active, meaning, split};
 use crate::observed::ObservedExports;
 use crate::plan::{Action, Change, Note, Operation, SetExport};
+
+/// The file that ZFS writes for `sharenfs`.
+const ZFS_EXPORTS_FILE: &str = "/etc/exports.d/zfs.exports";
 
 pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Verdict {
     let live = &facts.observed.exports;
@@ -19,17 +23,29 @@ pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Ver
         notes.add(no_server());
         return Err(Stop::Waiting);
     }
-    let path = export.path.to_string();
-    if let Some(file) = live.foreign.get(&path) {
-        return Err(refused(
-            format!("{path} is exported by {file} already"),
-            format!("remove it from {file}, or from phoenix's file: one path, one owner"),
-        ));
+    if !export.client_options.is_empty() {
+        notes.about(
+            export.address(),
+            Severity::Note,
+            Code::ExportClientMount,
+            format!(
+                "its clients' fstab: {}",
+                fstab_line(&facts.observed.node, export)
+            ),
+            "phoenix show clients prints the lines of all exports",
+        );
     }
+    let path = export.path.to_string();
     let root = match &export.dataset {
         Some(dataset) => Some(facts.mounted_at(dataset)?),
         None => None,
     };
+    let own = export
+        .dataset
+        .as_deref()
+        .filter(|_| root.as_ref() == Some(&path));
+    check_sharenfs(facts, export, own)?;
+    check_foreign(facts, export, own)?;
     if root.as_ref() != Some(&path) {
         check_directory(facts, export, notes)?;
     }
@@ -52,6 +68,49 @@ pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Ver
             .collect(),
     };
     to_do(action, changes, Operation::SetExport(operation))
+}
+
+/// ZFS would write an export of its own for the same directory, and exportfs takes only one.
+fn check_sharenfs(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Result<(), Stop> {
+    let Some(dataset) = own else { return Ok(()) };
+    match facts.inheritable(dataset, "sharenfs") {
+        None | Some("off" | "-") => Ok(()),
+        Some(live) => Err(refused(
+            format!(
+                "{} is exported by ZFS already: dataset {dataset} has sharenfs={live} on the host",
+                export.path
+            ),
+            "state \"sharenfs\": \"off\" in the dataset's properties, or remove the export from the \
+             file: one directory, one owner",
+        )),
+    }
+}
+
+/// exportfs takes one export for a path and a client, and which one is left to chance.
+fn check_foreign(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Result<(), Stop> {
+    let live = own.and_then(|dataset| facts.observed.datasets.get(dataset));
+    let sharenfs = live.and_then(|live| value(live, "sharenfs"));
+    // The plan turns `sharenfs` off before, and ZFS takes its line away then.
+    let goes = |file: &str| file == ZFS_EXPORTS_FILE && sharenfs.is_some_and(|on| on != "off");
+    let foreign = facts.observed.exports.foreign.get(export.path.as_str());
+    for other in foreign.into_iter().flatten() {
+        let wants = |client: &&Client| canonical(&client.text) == canonical(&other.client);
+        let Some(client) = export.clients.iter().find(wants) else {
+            continue;
+        };
+        if goes(&other.file) {
+            continue;
+        }
+        let (path, client) = (&export.path, &client.text);
+        let place = format!("line {} of {}", other.line, other.file);
+        return Err(refused(
+            format!("{path} is exported to {client} already, by {place}"),
+            format!(
+                "remove the client from {place}, or from phoenix's file: one client, one owner"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn no_server() -> Note {

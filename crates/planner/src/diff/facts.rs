@@ -16,6 +16,7 @@ pub(super) struct Facts<'a> {
     pub(super) observed: &'a Observed,
     /// Which disks may be used that are refused otherwise.
     pub(super) grants: &'a Grants,
+    pools: BTreeMap<&'a str, &'a Pool>,
     datasets: BTreeMap<&'a str, &'a Dataset>,
     /// Where each declared dataset would be mounted once the plan is done: `None` for `none` and
     /// `legacy`. Whether it may be mounted (`canmount`) is another matter.
@@ -50,6 +51,11 @@ impl<'a> Facts<'a> {
         Self {
             observed,
             grants,
+            pools: config
+                .pools
+                .iter()
+                .map(|pool| (pool.name.as_str(), pool))
+                .collect(),
             mountpoints: mountpoints(config, observed, &datasets),
             datasets,
             containers,
@@ -191,6 +197,28 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// An inheritable property of a dataset once the plan is done; `None` where nothing sets it.
+    pub(super) fn inheritable(&self, dataset: &'a str, name: &str) -> Option<&str> {
+        let mut at = dataset;
+        loop {
+            let declared = self.datasets.get(at).map(|found| &found.properties);
+            let declared =
+                declared.or_else(|| self.pools.get(at).map(|pool| &pool.root_properties));
+            if let Some(property) = declared.and_then(|declared| declared.get(name)) {
+                return Some(&property.stored);
+            }
+            let live = self.observed.datasets.get(at);
+            let live = live.and_then(|live| live.properties.get(name));
+            if let Some(own) = live.filter(|live| is_own(&live.source)) {
+                return Some(&own.value);
+            }
+            match at.rsplit_once('/') {
+                Some((above, _)) => at = above,
+                None => return None,
+            }
+        }
+    }
+
     /// The dataset's `canmount` once the plan is done.
     pub(super) fn can_mount(&self, dataset: &str) -> &str {
         let declared = self
@@ -278,7 +306,12 @@ fn own_mountpoint<'a>(dataset: &'a Dataset, live: Option<&'a ObservedDataset>) -
         return Some(&declared.stored);
     }
     let live = live?.properties.get("mountpoint")?;
-    matches!(live.source.as_str(), "local" | "received").then_some(&live.value)
+    is_own(&live.source).then_some(&live.value)
+}
+
+/// Whether a property is set on the dataset itself.
+fn is_own(source: &str) -> bool {
+    matches!(source, "local" | "received")
 }
 
 fn inherited(name: &str, found: &BTreeMap<&str, Option<String>>) -> Option<String> {

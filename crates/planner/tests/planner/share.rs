@@ -1,12 +1,24 @@
 //! NFS exports and bind mounts.
 
-use phoenix_planner::observed::{Observed, ObservedDirectory};
+use phoenix_planner::observed::{ForeignExport, Observed, ObservedDirectory};
 use phoenix_planner::plan::Operation;
 use serde_json::{Value, json};
 
-use crate::setup::{Case, as_it_is, file, file_with, fresh, lines, planned, run, settled};
+use crate::setup::{Case, as_it_is, file, file_with, fresh, lines, planned, run, set, settled};
 
 /// What phoenix writes for the export of the usual file with other options.
+/// Somebody else exports `/tank/data` to `client`.
+fn foreign(host: &mut Observed, file: &str, client: &str) {
+    let export = ForeignExport {
+        file: file.to_owned(),
+        line: 7,
+        client: client.to_owned(),
+    };
+    host.exports
+        .foreign
+        .insert("/tank/data".to_owned(), vec![export]);
+}
+
 #[test]
 fn export_lines_say_everything_that_matters_for_safety() {
     for (path, options, line) in [
@@ -119,13 +131,61 @@ fn exports_are_compared_by_meaning_in_the_file_and_in_the_server() {
             plan: &[],
         },
         Case {
-            name: "exported by somebody else",
+            name: "exported to the same client by somebody else",
+            file: &[],
+            host: |host| foreign(host, "/etc/exports", "10.0.0.9/255.255.255.0"),
+            plan: &[
+                "refuse export:/tank/data: /tank/data is exported to 10.0.0.0/24 already, by line 7 \
+                 of /etc/exports",
+            ],
+        },
+        Case {
+            name: "exported to another client by somebody else",
+            file: &[],
+            host: |host| foreign(host, "/etc/exports", "10.0.1.0/24"),
+            plan: &[],
+        },
+        Case {
+            name: "exported by ZFS on the host",
             file: &[],
             host: |host| {
-                let file = "/etc/exports".to_owned();
-                host.exports.foreign.insert("/tank/data".to_owned(), file);
+                set(host, "tank/data", "sharenfs", "rw", "local");
+                foreign(host, "/etc/exports.d/zfs.exports", "*");
             },
-            plan: &["refuse export:/tank/data: /tank/data is exported by /etc/exports already"],
+            plan: &[
+                "refuse export:/tank/data: /tank/data is exported by ZFS already: dataset tank/data \
+                 has sharenfs=rw on the host",
+            ],
+        },
+        Case {
+            name: "exported by ZFS until the plan ends that",
+            file: &[(
+                "/zfs/datasets/1/properties",
+                r#"{"quota": "400G", "sharenfs": "off"}"#,
+            )],
+            host: |host| {
+                set(host, "tank/data", "sharenfs", "rw=@10.0.0.0/24", "local");
+                foreign(host, "/etc/exports.d/zfs.exports", "10.0.0.0/24");
+            },
+            plan: &["update dataset:tank/data: sharenfs rw=@10.0.0.0/24 -> off"],
+        },
+        Case {
+            name: "exported by ZFS because a pool says so",
+            file: &[],
+            host: |host| {
+                set(host, "tank", "sharenfs", "on", "local");
+                set(host, "tank/data", "sharenfs", "on", "inherited from tank");
+            },
+            plan: &[
+                "refuse export:/tank/data: /tank/data is exported by ZFS already: dataset tank/data \
+                 has sharenfs=on on the host",
+            ],
+        },
+        Case {
+            name: "client options are for the clients",
+            file: &[("/nfs/exports/0/client_options", r#"["noatime"]"#)],
+            host: as_it_is,
+            plan: &["note export:/tank/data: phoenix::export::client-mount"],
         },
         Case {
             name: "no NFS server",
