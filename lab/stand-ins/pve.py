@@ -25,7 +25,8 @@ STORAGE_CFG = os.path.join(ROOT, "etc/pve/storage.cfg")
 CONTAINERS = os.path.join(ROOT, "etc/pve/lxc")
 
 TYPES = "btrfs, cephfs, cifs, dir, esxi, iscsi, iscsidirect, lvm, lvmthin, nfs, pbs, rbd, zfs, zfspool"
-BOOLEANS = {"disable", "shared", "sparse", "mkdir", "create-base-path", "create-subdirs"}
+BOOLEANS = {"disable", "shared", "sparse", "mkdir", "create-base-path", "create-subdirs",
+            "snapshot-as-volume-chain"}
 WORDS = {"1": "1", "0": "0", "yes": "1", "no": "0", "on": "1", "off": "0", "true": "1", "false": "0"}
 NUMBERS = BOOLEANS | {"max-protected-backups"}
 ANY_CONTENT = {"images", "rootdir", "vztmpl", "iso", "backup", "snippets", "import", "none"}
@@ -40,7 +41,7 @@ KINDS = {
         "options": {
             "bwlimit", "content", "content-dirs", "create-base-path", "create-subdirs", "disable",
             "format", "is_mountpoint", "max-protected-backups", "mkdir", "nodes", "preallocation",
-            "prune-backups", "shared",
+            "prune-backups", "shared", "snapshot-as-volume-chain",
         },
         "content": ANY_CONTENT,
     },
@@ -319,8 +320,8 @@ def pvesm_set(arguments):
         spec = KINDS[storage["type"]]
         check_options(storage["type"], options, usage)
         for key, value in options.items():
-            if key in spec["required"]:
-                if storage[key] != value:
+            if key in spec["required"] or key == "snapshot-as-volume-chain":
+                if storage.get(key, "0") != value:
                     raise Refusal(f"update storage failed: can't change value of fixed parameter '{key}'\n")
             elif key not in spec["options"]:
                 raise Refusal(f"update storage failed: unexpected property '{key}'\n")
@@ -345,9 +346,16 @@ def pvesh(arguments):
         item = {"storage": name, "digest": file_digest(), **section}
         item.setdefault("content", DEFAULT_CONTENT.get(section["type"], "images"))
         item["content"] = shuffled(item["content"])
-        items.append({key: int(value) if key in NUMBERS else value for key, value in item.items()})
+        items.append({key: typed(key, value) for key, value in item.items()})
     random.shuffle(items)
     print(json.dumps(items, sort_keys=True, separators=(",", ":")))
+
+
+def typed(key, value):
+    """Booleans and counts are numbers in Proxmox's JSON, directories are an object."""
+    if key == "content-dirs":
+        return dict(pair.split("=", 1) for pair in split(value))
+    return int(value) if key in NUMBERS else value
 
 
 # --- containers ----------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Address {
     /// The limit of the ZFS read cache: `host:arc`.
     Arc,
+    /// When the NFS server starts: `host:nfs`.
+    Nfs,
     /// A pool: `pool:quickOS`.
     Pool(String),
     /// A dataset by its full name: `dataset:quickOS/vm-disks`.
@@ -38,7 +40,7 @@ pub enum Address {
 /// Text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is not an address: expected host:arc, pool:NAME, dataset:POOL/NAME, \
+    "\"{0}\" is not an address: expected host:arc, host:nfs, pool:NAME, dataset:POOL/NAME, \
      permissions:POOL/NAME, storage:ID, export:/PATH or mount:CONTAINER:/TARGET"
 )]
 pub struct AddressError(pub String);
@@ -48,7 +50,7 @@ impl Address {
     /// `export` or `mount`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Arc => "host",
+            Self::Arc | Self::Nfs => "host",
             Self::Pool(_) => "pool",
             Self::Dataset(_) => "dataset",
             Self::Permissions(_) => "permissions",
@@ -64,6 +66,7 @@ impl fmt::Display for Address {
         let kind = self.kind();
         match self {
             Self::Arc => f.write_str("host:arc"),
+            Self::Nfs => f.write_str("host:nfs"),
             Self::Pool(name)
             | Self::Dataset(name)
             | Self::Permissions(name)
@@ -86,6 +89,7 @@ impl FromStr for Address {
         let name = || rest.to_owned();
         match kind {
             "host" if rest == "arc" => Ok(Self::Arc),
+            "host" if rest == "nfs" => Ok(Self::Nfs),
             "pool" => Ok(Self::Pool(name())),
             "dataset" => Ok(Self::Dataset(name())),
             "permissions" => Ok(Self::Permissions(name())),
@@ -127,7 +131,7 @@ impl schemars::JsonSchema for Address {
         schemars::json_schema!({
             "type": "string",
             "description": "The stable name of one declared object, such as dataset:quickOS/vm-disks.",
-            "pattern": "^(host:arc|(pool|dataset|permissions|storage|export):.+|mount:[0-9]+:.*)$",
+            "pattern": "^(host:(arc|nfs)|(pool|dataset|permissions|storage|export):.+|mount:[0-9]+:.*)$",
         })
     }
 }

@@ -92,6 +92,7 @@ codes! {
     StorageReservedId = "phoenix::storage::reserved-id",
     StorageDuplicateId = "phoenix::storage::duplicate-id",
     StorageNoDirectory = "phoenix::storage::no-directory",
+    StorageInvalidPath = "phoenix::storage::invalid-path",
     StorageImpossibleContent = "phoenix::storage::impossible-content",
     StorageInvalidOption = "phoenix::storage::invalid-option",
     StorageShared = "phoenix::storage::shared",

@@ -5,6 +5,7 @@
 //! reading it back. Nothing here decides what the goal is; the plan has.
 
 mod arc;
+mod boot_order;
 mod dataset;
 mod disks;
 mod export;
@@ -51,6 +52,7 @@ pub(crate) fn perform(
         Operation::AddStorage(operation) => storage::add(operation, host, retry_pause),
         Operation::SetStorage(operation) => storage::set(operation, host, retry_pause),
         Operation::SetExport(operation) => export::set(operation, host),
+        Operation::SetBootOrder(operation) => boot_order::set(operation, host),
         Operation::SetMount(operation) => mount::set(operation, host),
         Operation::SetArc(operation) => arc::set(operation, host),
     }

@@ -19,6 +19,7 @@ pub mod sim;
 pub mod ssh;
 pub mod store;
 pub mod system;
+pub mod systemd;
 pub mod transcript;
 pub mod tree;
 pub mod zfs;

@@ -24,6 +24,7 @@ mod pve;
 mod space;
 pub mod state;
 mod store;
+mod systemd;
 mod tree;
 mod zfs;
 mod zfs_create;
@@ -372,7 +373,7 @@ impl State {
         match program {
             Program::Pct | Program::Pvesh | Program::Pvesm => self.storages.is_none(),
             Program::Exportfs => self.exports.is_none(),
-            Program::Fwupdmgr | Program::Systemctl => true,
+            Program::Fwupdmgr => true,
             _ => false,
         }
     }
@@ -432,6 +433,7 @@ fn effect(command: &Command) -> Effect {
         Program::Pvesh => first == "get",
         Program::Pct => first == "list",
         Program::Exportfs => first == "-s",
+        Program::Systemctl => first == "show",
         Program::Pvesm | Program::Setfacl | Program::UpdateInitramfs => false,
         Program::Find
         | Program::Fwupdmgr
@@ -440,7 +442,6 @@ fn effect(command: &Command) -> Effect {
         | Program::Lsblk
         | Program::Nvme
         | Program::Smartctl
-        | Program::Systemctl
         | Program::Udevadm => true,
     };
     if looks { Effect::Read } else { Effect::Write }
@@ -467,6 +468,7 @@ fn look(state: &State, command: &Command) -> Output {
         (Program::Exportfs, "-s") if rest.is_empty() => {
             nfs::list(state.exports.as_deref().unwrap_or_default())
         }
+        (Program::Systemctl, "show") => systemd::show(state, rest),
         (Program::Pct, "list") if rest.is_empty() => pct::list(state),
         (Program::Pvesh, "get") => match &state.storages {
             Some(storages) => pve::get(storages, rest),
@@ -493,6 +495,7 @@ fn act(state: &mut State, command: &Command) -> Output {
         (Program::Pvesm, "set") => pve::set(state, rest),
         (Program::Pct, "set") => pct::set(state, rest),
         (Program::Exportfs, "-ra") if rest.is_empty() => nfs::reload(state),
+        (Program::Systemctl, "daemon-reload") if rest.is_empty() => systemd::reload(state),
         (Program::UpdateInitramfs, "-u") if words(rest) == ["-k", "all"] => {
             Output::success("update-initramfs: Generating /boot/initrd.img-6.14.8-2-pve\n")
         }

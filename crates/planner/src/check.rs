@@ -127,6 +127,7 @@ fn check_step(step: &Step, problems: &mut Vec<String>) {
         | Operation::SetStorage(_) => Some(Action::Update),
         Operation::SetPermissions(_)
         | Operation::SetExport(_)
+        | Operation::SetBootOrder(_)
         | Operation::SetMount(_)
         | Operation::SetArc(_) => None,
     };
@@ -157,6 +158,7 @@ fn subject(id: &Address, operation: &Operation) -> Address {
                 _ => String::new(),
             },
         },
+        Operation::SetBootOrder(_) => Address::Nfs,
         Operation::SetArc(_) => Address::Arc,
     }
 }
@@ -172,6 +174,7 @@ fn is_empty(operation: &Operation) -> bool {
         }
         Operation::SetStorage(set) => set.options.is_empty() && set.delete.is_empty(),
         Operation::SetExport(set) => set.clients.is_empty(),
+        Operation::SetBootOrder(set) => set.text.is_empty(),
         Operation::SetArc(set) => !set.runtime && !set.persistent,
         Operation::CreateDataset(_) | Operation::AddStorage(_) | Operation::SetMount(_) => false,
     }

@@ -6,6 +6,7 @@
 
 mod acl;
 mod arc;
+mod boot_order;
 mod capacity;
 mod dataset;
 mod export;
@@ -95,6 +96,7 @@ pub fn plan(config: &Config, observed: &Observed, options: &PlanOptions) -> Plan
 fn judge(object: Object<'_>, facts: &Facts<'_>, notes: &mut Notes) -> Verdict {
     match object {
         Object::Arc(limit) => arc::diff(facts, limit, notes),
+        Object::Nfs(_) => boot_order::diff(facts, notes),
         Object::Pool(pool) => pool::diff(facts, pool, notes),
         Object::Dataset(dataset) => dataset::diff(facts, dataset, notes),
         Object::Permissions(dataset, permissions) => permissions::diff(facts, dataset, permissions),

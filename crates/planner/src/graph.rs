@@ -137,7 +137,7 @@ fn dependencies(
     exports: &BTreeMap<&str, Vec<Address>>,
 ) -> Vec<Address> {
     match object {
-        Object::Arc(_) | Object::Pool(_) => Vec::new(),
+        Object::Arc(_) | Object::Nfs(_) | Object::Pool(_) => Vec::new(),
         Object::Dataset(dataset) => vec![parent(&dataset.name, objects)],
         Object::Permissions(dataset, _) => vec![dataset.address()],
         Object::Storage(dataset, _) => vec![permissions_or_dataset(dataset)],

@@ -8,6 +8,7 @@ mod check;
 mod diff;
 mod object;
 
+pub mod boot_order;
 pub mod export;
 pub mod graph;
 pub mod observed;

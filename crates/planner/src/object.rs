@@ -16,6 +16,8 @@ use phoenix_config::pointer::Pointer;
 pub(crate) enum Object<'a> {
     /// The limit of the ZFS read cache.
     Arc(&'a ArcLimit),
+    /// When the NFS server starts; with the first export that asks for it.
+    Nfs(&'a Export),
     /// A pool.
     Pool(&'a Pool),
     /// A dataset.
@@ -35,6 +37,7 @@ impl<'a> Object<'a> {
     pub(crate) fn origin(self) -> &'a Pointer {
         match self {
             Self::Arc(arc) => &arc.origin,
+            Self::Nfs(export) => &export.origin,
             Self::Pool(pool) => &pool.origin,
             Self::Dataset(dataset) => &dataset.origin,
             Self::Permissions(_, permissions) => &permissions.origin,
@@ -53,6 +56,9 @@ pub(crate) fn objects(config: &Config) -> BTreeMap<Address, Object<'_>> {
     let mut objects = BTreeMap::new();
     if let Some(arc) = &config.arc {
         objects.insert(Address::Arc, Object::Arc(arc));
+    }
+    if let Some(export) = config.exports.first() {
+        objects.insert(Address::Nfs, Object::Nfs(export));
     }
     for pool in &config.pools {
         objects.insert(pool.address(), Object::Pool(pool));

@@ -264,6 +264,21 @@ pub struct ObservedExports {
     pub active: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// What files other than phoenix's export, by path, in the order in which the server reads it.
     pub foreign: BTreeMap<String, Vec<ForeignExport>>,
+    /// When the server starts; `None` on a machine that systemd does not run.
+    #[serde(default)]
+    pub boot_order: Option<ObservedBootOrder>,
+}
+
+/// Phoenix's drop-in for the unit of the NFS server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedBootOrder {
+    /// Where it is, or would be.
+    pub path: String,
+    /// What it says; `None` when it is not there.
+    pub text: Option<String>,
+    /// Whether systemd has read it as it is.
+    pub loaded: bool,
 }
 
 /// An export to one client by a file that is not phoenix's.

@@ -200,6 +200,8 @@ pub enum Operation {
     SetStorage(SetStorage),
     /// Makes one path's lines in phoenix's exports file, and the NFS server, say this.
     SetExport(SetExport),
+    /// Makes the NFS server start after the datasets are mounted.
+    SetBootOrder(SetBootOrder),
     /// Sets one mount point of a container.
     SetMount(SetMount),
     /// Limits the ZFS read cache, now and for the next boot.
@@ -220,12 +222,13 @@ impl Operation {
 
     /// Where the host itself would lock, so that two such steps never run at once: pools whose
     /// disks udev is still renaming (lab: a create beside another failed), Proxmox's
-    /// `storage.cfg`, one container's configuration, the one exports file, the one module file.
+    /// `storage.cfg`, one container's configuration, the one exports file, systemd, the one module file.
     pub fn lane(&self) -> Option<String> {
         match self {
             Self::CreatePool(_) | Self::ImportPool(_) => Some("disks".to_owned()),
             Self::AddStorage(_) | Self::SetStorage(_) => Some("storage.cfg".to_owned()),
             Self::SetExport(_) => Some("exports".to_owned()),
+            Self::SetBootOrder(_) => Some("systemd".to_owned()),
             Self::SetMount(set) => Some(format!("container:{}", set.container)),
             Self::SetArc(_) => Some("modprobe".to_owned()),
             Self::SetPool(_)
@@ -404,6 +407,16 @@ pub struct SetExport {
     pub dataset: Option<String>,
     /// `CLIENT(OPTIONS)` per client, in file order.
     pub clients: Vec<String>,
+}
+
+/// See [`Operation::SetBootOrder`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetBootOrder {
+    /// The drop-in of the server's unit.
+    pub path: String,
+    /// What it must say.
+    pub text: String,
 }
 
 /// See [`Operation::SetMount`].

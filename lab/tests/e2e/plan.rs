@@ -32,6 +32,11 @@ fn everything_comes_back_after_a_reboot() {
         host.shell("exportfs -s")
             .contains("/quickOS/shared-prod-data ")
     );
+    let order = host.shell("systemctl show --property=After,NeedDaemonReload nfs-server.service");
+    assert!(
+        order.contains("zfs-mount.service") && order.contains("NeedDaemonReload=no"),
+        "{order}"
+    );
     the_read_cache_is_limited(&host);
     host.assert_converged();
 }

@@ -25,6 +25,7 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
             seen.insert(&storage.id, storage);
         }
         findings.extend(no_directory(dataset, storage));
+        findings.extend(invalid_path(dataset, storage));
         impossible_content(storage, findings);
         storage_option::check(storage, findings);
         nodes(storage, findings);
@@ -103,6 +104,34 @@ fn no_directory(dataset: &Dataset, storage: &Storage) -> Option<Finding> {
         Finding::error(Code::StorageNoDirectory, message)
             .help(help)
             .at_key(&storage.origin, "declared here"),
+    )
+}
+
+/// Paths as Proxmox takes them (pve-storage `DirPlugin.pm`, `check_config`, and `Plugin.pm`,
+/// `verify_path`).
+fn invalid_path(dataset: &Dataset, storage: &Storage) -> Option<Finding> {
+    let path = dataset.mountpoint.as_ref()?.as_str();
+    let is_valid = match storage.kind {
+        StorageKind::Dir => path
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-/_.@".contains(c)),
+        StorageKind::ZfsPool => !path.contains([';', '(', ')']),
+    };
+    // A blank in the pool's name is a finding of its own.
+    if is_valid && path.len() > 1 || dataset.pool.contains(' ') {
+        return None;
+    }
+    let message = format!(
+        "Proxmox takes no storage of type `{}` at \"{path}\"",
+        storage.kind.as_str()
+    );
+    Some(
+        Finding::error(Code::StorageInvalidPath, message)
+            .help(
+                "give the dataset a `mountpoint` of letters, digits, -, _, ., @ and / below the root \
+                 directory",
+            )
+            .at_key(&storage.origin, "stands there"),
     )
 }
 

@@ -631,6 +631,18 @@ fn storages() {
         ),
         ("/zfs/datasets/3/storage/shared", json!(false), &[]),
         (
+            "/zfs/datasets/3/mountpoint",
+            json!("/srv/my isos"),
+            &["storage::invalid-path | storage"],
+        ),
+        ("/zfs/datasets/3/mountpoint", json!("/srv/isos@x"), &[]),
+        ("/zfs/datasets/1/mountpoint", json!("/srv/my vm"), &[]),
+        (
+            "/zfs/datasets/1/mountpoint",
+            json!("/srv/vm;1"),
+            &["storage::invalid-path | storage"],
+        ),
+        (
             "/zfs/datasets/3/storage/shared",
             json!(true),
             &["storage::shared | true"],

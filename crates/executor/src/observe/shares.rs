@@ -7,9 +7,9 @@ use phoenix_host::command::Command;
 use phoenix_host::nfs;
 use phoenix_host::parse::ReadError;
 use phoenix_host::pve::{self, ContainerConf, IdMapKind, StorageRow};
-use phoenix_host::{Host, HostError};
+use phoenix_host::{Host, HostError, systemd};
 use phoenix_planner::observed::{
-    ForeignExport, IdRange, ObservedContainer, ObservedExports, ObservedStorage,
+    ForeignExport, IdRange, ObservedBootOrder, ObservedContainer, ObservedExports, ObservedStorage,
 };
 use phoenix_planner::wanted::Wanted;
 
@@ -161,7 +161,26 @@ pub(super) fn exports(host: &dyn Host, wanted: &Wanted) -> Result<ObservedExport
         file: lines(host, nfs::EXPORTS_FILE)?,
         active: nfs::parse_list(&active.unwrap_or_default())?,
         foreign: foreign(host)?,
+        boot_order: boot_order(host)?,
     })
+}
+
+fn boot_order(host: &dyn Host) -> Result<Option<ObservedBootOrder>, ReadError> {
+    let command = systemd::show(systemd::NFS_SERVER);
+    let output = match host.run(&command) {
+        Err(HostError::NotInstalled { .. }) => return Ok(None),
+        output => output?,
+    };
+    if output.code != Some(0) && systemd::is_absent(&output.stderr) {
+        return Ok(None);
+    }
+    let path = systemd::NFS_DROP_IN;
+    let unit = systemd::parse_show(output.check(&command)?)?;
+    Ok(Some(ObservedBootOrder {
+        path: path.to_owned(),
+        text: host.read_file(Utf8Path::new(path))?,
+        loaded: unit.drop_ins.contains(path) && !unit.needs_reload,
+    }))
 }
 
 fn lines(host: &dyn Host, file: &str) -> Result<nfs::Exports, ReadError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use phoenix_executor::event::Outcome;
 use phoenix_host::Host;
-use phoenix_host::command::{Command, Output};
+use phoenix_host::command::{Command, Output, Program};
 use phoenix_host::sim::state::{Dataset, Mount};
 use phoenix_host::sim::{self, SimHost};
 
@@ -219,4 +219,61 @@ fn a_missing_main_exports_file_is_made() {
         host.read_file("/etc/exports".into()).unwrap().as_deref(),
         Some("")
     );
+}
+
+const DROP_IN: &str = "/etc/systemd/system/nfs-server.service.d/phoenix.conf";
+
+#[test]
+fn the_drop_in_of_the_nfs_server_is_written_and_read_by_systemd() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    set_up(&config, &host);
+    let text = host.read_file(DROP_IN.into()).unwrap().unwrap();
+    assert!(
+        text.contains("\nAfter=zfs-import.target zfs-mount.service\n"),
+        "{text}"
+    );
+    let writes = host.writes();
+    let at = |what: &str| writes.iter().position(|write| write == what);
+    assert!(at(&format!("write-file {DROP_IN}")) < at("systemctl daemon-reload"));
+    // A run that ended between the two is finished by the next.
+    host.edit(|state| state.units.clear()).unwrap();
+    let again = plan(&config, &host);
+    assert_eq!(again.steps.len(), 1);
+    assert!(run(&again, &host).is_success());
+    assert_eq!(host.writes()[writes.len()..], ["systemctl daemon-reload"]);
+    assert!(plan(&config, &host).is_empty());
+}
+
+#[test]
+fn a_drop_in_that_somebody_wrote_in_between_is_left_alone() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let first = plan(&config, &host);
+    let theirs = "[Service]\nRestart=always\n";
+    host.write_file(DROP_IN.into(), theirs).unwrap();
+    let report = run(&first, &host);
+    let failed = message(&report, "host:nfs");
+    assert!(failed.contains("somebody else has written"), "{failed}");
+    assert_eq!(
+        host.read_file(DROP_IN.into()).unwrap().as_deref(),
+        Some(theirs)
+    );
+    assert_eq!(
+        outcome(&report, "export:/quickOS/data").outcome,
+        Outcome::Changed
+    );
+}
+
+#[test]
+fn a_machine_without_systemd_has_no_drop_in() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    let without = Interposed {
+        host: &host,
+        answer: |command: &Command| {
+            let stderr = "System has not been booted with systemd as init system (PID 1). Can't \
+                          operate.\nFailed to connect to bus: Host is down\n";
+            (command.program == Program::Systemctl).then(|| Output::failure(1, stderr))
+        },
+    };
+    set_up(&config, &without);
+    assert_eq!(host.read_file(DROP_IN.into()).unwrap(), None);
 }

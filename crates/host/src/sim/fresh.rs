@@ -45,6 +45,7 @@ pub(super) fn host(drives: &[(&str, u64)]) -> State {
         storages: Some(BTreeMap::from([("local".to_owned(), local_storage())])),
         running: BTreeSet::new(),
         exports: Some(Vec::new()),
+        units: BTreeMap::new(),
         arc: Arc {
             parameter_max: 0,
             parameter_min: 0,
@@ -128,6 +129,8 @@ fn files() -> BTreeMap<Utf8PathBuf, Entry> {
         "/etc/modprobe.d",
         "/etc/pve",
         "/etc/pve/lxc",
+        "/etc/systemd",
+        "/etc/systemd/system",
         "/home",
         "/mnt",
         "/opt",

@@ -50,6 +50,9 @@ pub struct State {
     pub running: BTreeSet<u32>,
     /// What the NFS server exports, in the order in which it learned it; `None` without a server.
     pub exports: Option<Vec<Export>>,
+    /// The drop-ins that systemd has read, with their text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<Utf8PathBuf, String>,
     /// The ZFS read cache.
     pub arc: Arc,
     /// Programs that somebody has removed.

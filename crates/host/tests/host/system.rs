@@ -223,3 +223,28 @@ fn an_acl_is_read_with_its_limits_left_out() {
     assert!(acl::parse("user::rwx\n").is_err());
     assert!(acl::parse("# file: /a\nnonsense\n").is_err());
 }
+
+#[test]
+fn systemd_says_which_drop_ins_it_has_read() {
+    use phoenix_host::systemd::{self, NFS_DROP_IN, NFS_SERVER};
+    for (command, typed, effect) in [
+        (
+            systemd::show(NFS_SERVER),
+            "systemctl show --property=DropInPaths,NeedDaemonReload nfs-server.service",
+            Effect::Read,
+        ),
+        (systemd::reload(), "systemctl daemon-reload", Effect::Write),
+    ] {
+        assert_eq!((command.argv(), command.effect), (argv(typed), effect));
+    }
+    let text = format!("NeedDaemonReload=yes\nDropInPaths=/etc/a.conf {NFS_DROP_IN}\n");
+    let unit = systemd::parse_show(&text).unwrap();
+    assert!(unit.needs_reload && unit.drop_ins.contains(NFS_DROP_IN));
+    let none = systemd::parse_show("DropInPaths=\nNeedDaemonReload=no\n").unwrap();
+    assert_eq!(none, systemd::UnitState::default());
+    assert!(systemd::parse_show("NeedDaemonReload=no\n").is_err());
+    // As systemd 252 said it in a container.
+    let stderr = "System has not been booted with systemd as init system (PID 1). Can't operate.\n\
+                  Failed to connect to bus: Host is down\n";
+    assert!(systemd::is_absent(stderr) && !systemd::is_absent("Unit not found"));
+}

@@ -23,18 +23,6 @@ pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Ver
         notes.add(no_server());
         return Err(Stop::Waiting);
     }
-    if !export.client_options.is_empty() {
-        notes.about(
-            export.address(),
-            Severity::Note,
-            Code::ExportClientMount,
-            format!(
-                "its clients' fstab: {}",
-                fstab_line(&facts.observed.node, export)
-            ),
-            "phoenix show clients prints the lines of all exports",
-        );
-    }
     let path = export.path.to_string();
     let root = match &export.dataset {
         Some(dataset) => Some(facts.mounted_at(dataset)?),
@@ -53,6 +41,9 @@ pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Ver
     let changes = changes(export, &options, live);
     if changes.is_empty() {
         return Ok(None);
+    }
+    if !export.client_options.is_empty() {
+        notes.add(client_mount(facts, export));
     }
     let action = if live.file.contains_key(&path) {
         Action::Update
@@ -113,13 +104,26 @@ fn check_foreign(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Resul
     Ok(())
 }
 
-fn no_server() -> Note {
+/// The note for a host without an NFS server.
+pub(super) fn no_server() -> Note {
     Note {
         id: None,
         code: Code::ExportNoServer.to_string(),
         severity: Severity::Warning,
         message: "this host has no NFS server (exportfs): the exports wait".to_owned(),
         help: Some("install it (apt install nfs-kernel-server) and run phoenix again".to_owned()),
+    }
+}
+
+/// What the clients of an export that comes or changes have to write.
+fn client_mount(facts: &Facts<'_>, export: &Export) -> Note {
+    let line = fstab_line(&facts.observed.node, export);
+    Note {
+        id: Some(export.address()),
+        code: Code::ExportClientMount.to_string(),
+        severity: Severity::Note,
+        message: format!("fstab of its clients: {line}"),
+        help: None,
     }
 }
 

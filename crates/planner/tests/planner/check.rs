@@ -6,9 +6,9 @@ use phoenix_planner::plan::{Action, Class, Operation, Plan, Refusal};
 use crate::setup::{file, fresh, planned};
 
 /// The places of a fresh plan's steps that the edits below rely on.
-const POOL: usize = 1;
-const DATA: usize = 2;
-const VM: usize = 3;
+const POOL: usize = 2;
+const DATA: usize = 3;
+const VM: usize = 4;
 
 /// An edit that makes a plan unsound.
 type Damage = fn(&mut Plan);
@@ -38,7 +38,7 @@ fn every_damage_is_found() {
         ),
         (
             |plan| plan.summary.create += 1,
-            "the summary says create 10, and there are 9",
+            "the summary says create 11, and there are 10",
         ),
         (
             |plan| plan.summary.delete = 1,

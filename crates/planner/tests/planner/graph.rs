@@ -102,6 +102,7 @@ fn a_child_needs_its_parent_and_two_pools_share_nothing() {
 fn targets_bring_what_they_need_and_excludes_take_what_needs_them() {
     let all = [
         "host:arc",
+        "host:nfs",
         "pool:tank",
         "dataset:tank/data",
         "dataset:tank/vm",
@@ -121,7 +122,7 @@ fn targets_bring_what_they_need_and_excludes_take_what_needs_them() {
         ),
         (
             vec![],
-            vec!["dataset:tank/data", "host:arc"],
+            vec!["dataset:tank/data", "host:arc", "host:nfs"],
             vec!["pool:tank", "dataset:tank/vm", "storage:tank-vm"],
         ),
         (

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use phoenix_planner::observed::{
-    Observed, ObservedDataset, ObservedDirectory, ObservedPool, ObservedProperty, ObservedStorage,
-    ObservedVdev, Obstacle,
+    Observed, ObservedBootOrder, ObservedDataset, ObservedDirectory, ObservedPool,
+    ObservedProperty, ObservedStorage, ObservedVdev, Obstacle,
 };
 use phoenix_planner::plan::{
     AddStorage, CreateDataset, CreatePool, ImportPool, Operation, Plan, SetArc, SetDataset,
@@ -27,6 +27,13 @@ pub(crate) fn apply(plan: &Plan, host: &mut Observed) {
             Operation::AddStorage(it) => add_storage(it, host),
             Operation::SetStorage(it) => set_storage(it, host),
             Operation::SetExport(it) => set_export(it, host),
+            Operation::SetBootOrder(it) => {
+                host.exports.boot_order = Some(ObservedBootOrder {
+                    path: it.path.clone(),
+                    text: Some(it.text.clone()),
+                    loaded: true,
+                });
+            }
             Operation::SetMount(it) => set_mount(it, host),
             Operation::SetArc(it) => set_arc(it, host),
         }

@@ -273,9 +273,9 @@ fn a_refused_pool_holds_up_what_stands_on_it_and_nothing_else() {
         &host,
     );
     let ids: Vec<_> = plan.steps.iter().map(|step| step.id.to_string()).collect();
-    assert_eq!(ids, ["host:arc", "pool:fast"]);
+    assert_eq!(ids, ["host:arc", "host:nfs", "pool:fast"]);
     assert_eq!(
-        lines(&plan)[2..],
+        lines(&plan)[3..],
         [
             "refuse pool:tank: /dev/disk/by-id/nvme-A is not empty: it carries ext4",
             "hold dataset:tank/data for pool:tank",

@@ -38,7 +38,7 @@ fn nothing_to_do() {
     );
     let mut host = settled(&file());
     host.containers.clear();
-    assert!(plain(&file(), &host).ends_with("\nNo changes. 1 waiting, 8 unchanged.\n"));
+    assert!(plain(&file(), &host).ends_with("\nNo changes. 1 waiting, 9 unchanged.\n"));
 }
 
 #[test]
@@ -100,6 +100,7 @@ fn graph_as_tree() {
     )]);
     insta::assert_snapshot!(render::graph::tree(&graph(&config(&file))), @r#"
     host:arc
+    host:nfs
     pool:tank
     ├── dataset:tank/data
     │   └── permissions:tank/data
@@ -120,6 +121,7 @@ fn graph_as_dot() {
         rankdir=LR;
         node [shape=box];
         "host:arc";
+        "host:nfs";
         "pool:tank";
         "dataset:tank/data";
         "dataset:tank/vm";
@@ -144,21 +146,22 @@ fn graph_as_mermaid() {
     insta::assert_snapshot!(render::graph::mermaid(&graph(&config(&file()))), @r#"
     graph LR
         n0["host:arc"]
-        n1["pool:tank"]
-        n2["dataset:tank/data"]
-        n3["dataset:tank/vm"]
-        n4["permissions:tank/data"]
-        n5["storage:tank-data"]
-        n6["storage:tank-vm"]
-        n7["export:/tank/data"]
-        n8["mount:101:/data"]
-        n1 --> n2
-        n1 --> n3
+        n1["host:nfs"]
+        n2["pool:tank"]
+        n3["dataset:tank/data"]
+        n4["dataset:tank/vm"]
+        n5["permissions:tank/data"]
+        n6["storage:tank-data"]
+        n7["storage:tank-vm"]
+        n8["export:/tank/data"]
+        n9["mount:101:/data"]
+        n2 --> n3
         n2 --> n4
-        n3 --> n6
-        n4 --> n5
-        n5 --> n7
-        n7 --> n8
+        n3 --> n5
+        n4 --> n7
+        n5 --> n6
+        n6 --> n8
+        n8 --> n9
     "#);
 }
 
@@ -167,7 +170,7 @@ fn graph_as_json() {
     let graph = graph(&config(&file()));
     let value: Value = serde_json::from_str(&render::graph::json(&graph)).unwrap();
     assert_eq!(value["nodes"][0], json!({"id": "host:arc", "kind": "host"}));
-    assert_eq!(value["nodes"].as_array().unwrap().len(), 9);
+    assert_eq!(value["nodes"].as_array().unwrap().len(), 10);
     assert_eq!(
         value["edges"][0],
         json!({"from": "pool:tank", "to": "dataset:tank/data"})

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::model::Config;
 use phoenix_planner::observed::{
-    IdRange, Observed, ObservedArc, ObservedContainer, ObservedDisk, ObservedExports,
-    ObservedProperty,
+    IdRange, Observed, ObservedArc, ObservedBootOrder, ObservedContainer, ObservedDisk,
+    ObservedExports, ObservedProperty,
 };
 use phoenix_planner::plan::{Action, Plan};
 use phoenix_planner::{PlanOptions, check, plan};
@@ -79,6 +79,9 @@ const UNPRIVILEGED: IdRange = IdRange {
     count: 65_536,
 };
 
+/// Where the drop-in of the NFS server is.
+pub(crate) const DROP_IN: &str = "/etc/systemd/system/nfs-server.service.d/phoenix.conf";
+
 /// A Proxmox host with blank disks: two of 2 TB, two of 4 TB, and containers 101 and 102.
 pub(crate) fn fresh() -> Observed {
     let disk = |kernel: &str, size| ObservedDisk {
@@ -110,6 +113,11 @@ pub(crate) fn fresh() -> Observed {
         acls: Some(BTreeMap::new()),
         exports: ObservedExports {
             available: true,
+            boot_order: Some(ObservedBootOrder {
+                path: DROP_IN.to_owned(),
+                text: None,
+                loaded: false,
+            }),
             ..ObservedExports::default()
         },
         containers: [(101, container.clone()), (102, container)].into(),

@@ -1,10 +1,12 @@
 //! NFS exports and bind mounts.
 
-use phoenix_planner::observed::{ForeignExport, Observed, ObservedDirectory};
+use phoenix_planner::observed::{ForeignExport, Observed, ObservedBootOrder, ObservedDirectory};
 use phoenix_planner::plan::Operation;
 use serde_json::{Value, json};
 
-use crate::setup::{Case, as_it_is, file, file_with, fresh, lines, planned, run, set, settled};
+use crate::setup::{
+    Case, as_it_is, file, file_with, fresh, lines, planned, run, run_fresh, set, settled,
+};
 
 /// What phoenix writes for the export of the usual file with other options.
 /// Somebody else exports `/tank/data` to `client`.
@@ -53,7 +55,8 @@ fn export_lines_say_everything_that_matters_for_safety() {
         });
         let file = file_with(&[("/nfs/exports/0", export)]);
         let mut host = settled(&crate::setup::file());
-        host.exports = fresh().exports;
+        host.exports.file.clear();
+        host.exports.active.clear();
         host.directories
             .insert("/tank/data/sub".to_owned(), ObservedDirectory::default());
         let plan = planned(&file, &host);
@@ -184,8 +187,18 @@ fn exports_are_compared_by_meaning_in_the_file_and_in_the_server() {
         Case {
             name: "client options are for the clients",
             file: &[("/nfs/exports/0/client_options", r#"["noatime"]"#)],
+            host: |host| host.exports.active.clear(),
+            plan: &[
+                "update export:/tank/data: 10.0.0.0/24 not active -> \
+                 rw,sync,no_subtree_check,mountpoint",
+                "note export:/tank/data: phoenix::export::client-mount",
+            ],
+        },
+        Case {
+            name: "client options of an export that is as it should be",
+            file: &[("/nfs/exports/0/client_options", r#"["noatime"]"#)],
             host: as_it_is,
-            plan: &["note export:/tank/data: phoenix::export::client-mount"],
+            plan: &[],
         },
         Case {
             name: "no NFS server",
@@ -431,4 +444,73 @@ fn a_container_has_256_mount_points() {
         lines(&planned(&file(), &host)),
         ["refuse mount:101:/data: container 101 has no mount point left: all 256 are taken",]
     );
+}
+
+fn boot_order(host: &mut Observed) -> &mut ObservedBootOrder {
+    host.exports.boot_order.as_mut().unwrap()
+}
+
+#[test]
+fn the_server_starts_after_the_mounts() {
+    run_fresh(
+        "host:nfs",
+        &[
+            Case {
+                name: "exports are declared",
+                file: &[],
+                host: as_it_is,
+                plan: &["create host:nfs: After zfs-import.target zfs-mount.service"],
+            },
+            Case {
+                name: "no exports",
+                file: &[("/nfs/exports", "[]")],
+                host: as_it_is,
+                plan: &[],
+            },
+            Case {
+                name: "no systemd",
+                file: &[],
+                host: |host| host.exports.boot_order = None,
+                plan: &[],
+            },
+            Case {
+                name: "no server",
+                file: &[],
+                host: |host| host.exports.available = false,
+                plan: &[],
+            },
+        ],
+    );
+    run(&[
+        Case {
+            name: "changed by hand",
+            file: &[],
+            host: |host| {
+                let text = boot_order(host).text.as_mut().unwrap();
+                *text = text.replace("zfs-import.target ", "");
+            },
+            plan: &[
+                "update host:nfs: After zfs-mount.service -> zfs-import.target zfs-mount.service",
+            ],
+        },
+        Case {
+            name: "there, but not read",
+            file: &[],
+            host: |host| boot_order(host).loaded = false,
+            plan: &["update host:nfs: loaded no -> yes"],
+        },
+        Case {
+            name: "from somebody else, which holds up nothing",
+            file: &[("/nfs/exports/0/clients", r#"["10.0.1.5"]"#)],
+            host: |host| {
+                boot_order(host).text = Some("[Unit]\nAfter=zfs-mount.service\n".to_owned());
+            },
+            plan: &[
+                "update export:/tank/data: 10.0.1.5 rw,sync,no_subtree_check,mountpoint; \
+                 10.0.0.0/24 rw,sync,no_subtree_check,mountpoint -> none",
+                "refuse host:nfs: /etc/systemd/system/nfs-server.service.d/phoenix.conf exists and \
+                 is not from phoenix",
+            ],
+        },
+    ]);
 }
