@@ -32,12 +32,14 @@ fn file() -> Value {
     })
 }
 
-/// The codes of the errors of [`file`] with another value at `pointer`, those that only follow from
-/// a wrong name left out.
+/// The codes of the errors of [`file`] with another value at `pointer`, those left out that only
+/// follow from a wrong name, or from a path that is sound but where Proxmox takes no directory
+/// storage.
 fn errors(pointer: &str, value: &Value) -> Vec<&'static str> {
-    const FOLLOW: [&str; 2] = [
+    const FOLLOW: [&str; 3] = [
         "phoenix::dataset::unknown-pool",
         "phoenix::reference::unknown-dataset",
+        "phoenix::storage::invalid-path",
     ];
     let mut file = file();
     *file.pointer_mut(pointer).unwrap() = value.clone();
