@@ -205,7 +205,8 @@ fn assert_nothing_destroyed(scenario: &Scenario, writes: &[String]) {
             ("zfs", "create" | "set" | "mount") | ("zpool", "set") => true,
             ("zpool", "create") => !write.split(' ').any(|word| word == "-f"),
             ("wipefs", "-a") => scenario.wipe,
-            ("pvesm", "add" | "set") | ("pct", "set") | ("exportfs", "-ra") => true,
+            ("pvesm", "add" | "set") | ("pct", "set") => true,
+            ("exportfs", "-ra") | ("systemctl", "daemon-reload") => true,
             ("write-file" | "write-parameter" | "set-permissions", _) => true,
             _ => false,
         };
