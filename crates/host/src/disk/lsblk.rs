@@ -14,8 +14,8 @@ const COLUMNS: &str = "NAME,KNAME,PKNAME,PATH,TYPE,SIZE,SERIAL,MODEL,WWN,TRAN,RO
 /// known by their names.
 const NO_DISKS: &str = "1,230";
 
-/// `lsblk -J -b`: every block device but [`NO_DISKS`], with what is built on it as its children. A
-/// device that is built on several others stands below each of them.
+/// `lsblk -J -b`: every block device but RAM disks and ZFS volumes, with what is built on it as its
+/// children. A device that is built on several others stands below each of them.
 pub fn lsblk() -> Command {
     Command::read(Program::Lsblk, ["-J", "-b", "-e", NO_DISKS, "-o", COLUMNS])
 }
