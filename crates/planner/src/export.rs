@@ -40,6 +40,21 @@ pub fn is_active(line: &str, active: &BTreeMap<String, BTreeSet<String>>) -> boo
     live.is_some_and(|live| meaning(live.iter().map(String::as_str)) == meaning(options.split(',')))
 }
 
+/// The clients that the NFS server exports a path to although none of `clients` means them.
+pub fn strangers<'a>(
+    clients: &[&str],
+    active: &'a BTreeMap<String, BTreeSet<String>>,
+) -> Vec<&'a str> {
+    let is = |name: &str, client: &&str| {
+        let domain = name.strip_prefix(*client);
+        canonical(name) == canonical(client) || domain.is_some_and(|rest| rest.starts_with('.'))
+    };
+    let names = active.keys().map(String::as_str);
+    names
+        .filter(|name| !clients.iter().any(|client| is(name, client)))
+        .collect()
+}
+
 /// The server prints addresses in its own spelling.
 fn respelled<'a>(
     client: &str,

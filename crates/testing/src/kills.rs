@@ -128,10 +128,14 @@ impl Round {
         }
         stage.finish(&mut tally)?;
         stage.inspect(&before, &mut tally)?;
-        if comparable(&stage.state()?) == comparable(&reference) {
+        let (wanted, reached) = (comparable(&reference), comparable(&stage.state()?));
+        if wanted == reached {
             tally.converged += 1;
         } else {
-            tally.problems.push(format!("another end state: {self:?}"));
+            let differences = differences(&wanted, &reached);
+            tally
+                .problems
+                .push(format!("another end state:\n{differences}{self:?}"));
         }
         Ok(tally)
     }
@@ -152,6 +156,14 @@ impl Round {
         }
         (host.state(), commands)
     }
+}
+
+/// The lines of two states that differ, those of the wanted one with `-`.
+fn differences(wanted: &State, reached: &State) -> String {
+    let text = |state| serde_json::to_string_pretty(state).unwrap_or_default();
+    let (wanted, reached) = (text(wanted), text(reached));
+    let diff = similar::TextDiff::from_lines(&wanted, &reached);
+    diff.unified_diff().context_radius(4).to_string()
 }
 
 /// How many runs a host may need until nothing is left to do.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use phoenix_host::Host;
 use phoenix_host::nfs::{self, EXPORTS_FILE, Exports, MAIN_EXPORTS_FILE};
-use phoenix_planner::export::is_active;
+use phoenix_planner::export::{is_active, strangers};
 use phoenix_planner::plan::SetExport;
 
 use super::Done;
@@ -33,7 +33,8 @@ pub(super) fn set(operation: &SetExport, host: &dyn Host) -> Result<Done, Failur
     let lines = nfs::parse_exports(text.as_deref().unwrap_or_default())
         .map_err(|error| goal.parse(&error))?;
     let active = active(goal, host)?;
-    if lines.get(path) == Some(clients) && are_active(path, clients, &active) {
+    let in_force = are_active(path, clients, &active) && nobody_else(path, clients, &active);
+    if lines.get(path) == Some(clients) && in_force {
         return Ok(Done::Unchanged);
     }
     if read(goal, host, MAIN_EXPORTS_FILE)?.is_none() {
@@ -91,6 +92,16 @@ fn are_active(path: &str, clients: &[String], active: &Active) -> bool {
     let nobody = BTreeMap::new();
     let active = active.get(path).unwrap_or(&nobody);
     clients.iter().all(|line| is_active(line, active))
+}
+
+/// Whether the server exports `path` to nobody beside `clients`. Whoever else it exports to may be
+/// named by another file; reading all files again does no harm then.
+fn nobody_else(path: &str, clients: &[String], active: &Active) -> bool {
+    let names = clients.iter().filter_map(|line| line.split('(').next());
+    let names: Vec<&str> = names.collect();
+    active
+        .get(path)
+        .is_none_or(|active| strangers(&names, active).is_empty())
 }
 
 fn put_back(goal: Goal<'_>, host: &dyn Host, before: &str, failure: Failure) -> Failure {

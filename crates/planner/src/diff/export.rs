@@ -10,7 +10,7 @@ use phoenix_config::model::{Client, Config, Export};
 
 use super::facts::{Facts, value};
 use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
-use crate::export::{fstab_line, is_active, meaning, split};
+use crate::export::{fstab_line, is_active, meaning, split, strangers};
 use crate::observed::ObservedExports;
 use crate::plan::{Action, Change, Note, Operation, SetExport};
 
@@ -194,9 +194,34 @@ fn changes(export: &Export, options: &str, live: &ObservedExports) -> Vec<Change
             ));
         }
     }
-    let gone = in_file.into_iter();
+    let gone = in_file.clone().into_iter();
     changes.extend(gone.map(|(client, has)| changed_field(client, Some(has.to_owned()), "none")));
+    let still = still_active(export, live).into_iter();
+    let still = still.filter(|client| !in_file.contains_key(client));
+    changes.extend(still.map(|client| {
+        let before = Some("active, though in no file".to_owned());
+        changed_field(client, before, "none")
+    }));
     changes
+}
+
+/// Clients that the server goes on exporting the path to although no file says so any more: a run
+/// that ended between writing the file and `exportfs -ra` leaves them.
+fn still_active<'a>(export: &Export, live: &'a ObservedExports) -> Vec<&'a str> {
+    let path = export.path.as_str();
+    let foreign = live
+        .foreign
+        .get(path)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let own = export.clients.iter().map(|client| client.text.as_str());
+    let others = foreign.iter().map(|other| other.client.as_str());
+    let known: Vec<&str> = own.chain(others).collect();
+    match live.active.get(path) {
+        // A line of another file without a client means everybody, in words of exportfs's own.
+        Some(active) if !known.contains(&"") => strangers(&known, active),
+        _ => Vec::new(),
+    }
 }
 
 /// The options that phoenix writes, comma-separated: what decides about safety first and in the

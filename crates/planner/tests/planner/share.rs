@@ -8,7 +8,13 @@ use crate::setup::{
     Case, as_it_is, file, file_with, fresh, lines, planned, run, run_fresh, set, settled,
 };
 
-/// What phoenix writes for the export of the usual file with other options.
+/// Lets the server export `/tank/data` to one more client, with the options of the first.
+fn also_active(host: &mut Observed, client: &str) {
+    let clients = host.exports.active.get_mut("/tank/data").unwrap();
+    let options = clients.values().next().unwrap().clone();
+    clients.insert(client.to_owned(), options);
+}
+
 /// Somebody else exports `/tank/data` to `client`.
 fn foreign(host: &mut Observed, file: &str, client: &str) {
     let export = ForeignExport {
@@ -109,6 +115,21 @@ fn exports_are_compared_by_meaning_in_the_file_and_in_the_server() {
             },
             plan: &["update export:/tank/data: 10.0.0.0/24 not active -> \
                      rw,sync,no_subtree_check,mountpoint"],
+        },
+        Case {
+            name: "still exported to a client that no file names any more",
+            file: &[],
+            host: |host| also_active(host, "10.0.7.0/24"),
+            plan: &["update export:/tank/data: 10.0.7.0/24 active, though in no file -> none"],
+        },
+        Case {
+            name: "really exported to another client by somebody else",
+            file: &[],
+            host: |host| {
+                foreign(host, "/etc/exports", "10.0.7.0/255.255.255.0");
+                also_active(host, "10.0.7.0/24");
+            },
+            plan: &[],
         },
         Case {
             name: "one client more, one less",
