@@ -26,10 +26,11 @@ fn a_drive_that_carries_something_is_refused_and_left_alone() {
             ),
             String::new(),
         ),
+        // Read-only, because ext4 goes on writing to a fresh file system by itself.
         (
             "mounted",
             format!(
-                "mkfs.ext4 -q -F -E nodiscard {drive}-part1 && udevadm settle && mkdir -p /mnt/old && mount {drive}-part1 /mnt/old"
+                "mkfs.ext4 -q -F -E nodiscard {drive}-part1 && udevadm settle && mkdir -p /mnt/old && mount -o ro {drive}-part1 /mnt/old"
             ),
             "umount /mnt/old".to_owned(),
         ),
@@ -64,6 +65,6 @@ fn a_drive_that_carries_something_is_refused_and_left_alone() {
 fn fingerprint(host: &Host, drive: &str) -> String {
     host.shell(&format!(
         "blockdev --flushbufs {drive}; \
-         (head -c 64M {drive}; tail -c 64M {drive}) | sha256sum; sfdisk -d {drive} 2>&1; wipefs {drive}*"
+         (head -c 64M {drive}; tail -c 64M {drive}) | sha256sum; sgdisk -p {drive} 2>&1; wipefs {drive}*"
     ))
 }
