@@ -4,8 +4,8 @@
 
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
-use phoenix_config::model::{Dataset, DatasetKind};
-use phoenix_zfs::property::is_create_only;
+use phoenix_config::model::{Dataset, DatasetKind, Property};
+use phoenix_zfs::property::{is_create_only, same_value};
 use phoenix_zfs::size;
 
 use super::facts::{Facts, is_locked, value};
@@ -56,6 +56,31 @@ fn missing(facts: &Facts<'_>, dataset: &Dataset) -> Verdict {
     create(changes, Operation::CreateDataset(operation))
 }
 
+/// Properties that are right only because the parent is as it is, and that the same plan changes
+/// there: without a step of their own they would follow the parent.
+fn about_to_change(facts: &Facts<'_>, dataset: &Dataset, live: &ObservedDataset) -> Vec<Change> {
+    let Some((parent, _)) = dataset.name.rsplit_once('/') else {
+        return Vec::new();
+    };
+    // An inherited mountpoint is the parent's with a name behind it; [`mount`] sees to those.
+    let wanted = dataset
+        .properties
+        .iter()
+        .filter(|(name, _)| *name != "mountpoint");
+    let change = |(name, wanted): (&String, &Property)| {
+        let there = live.properties.get(name)?;
+        let follows = there.source.starts_with("inherited from ")
+            && same_value(name, &there.value, &wanted.stored)
+            && !same_value(name, facts.declared_above(parent, name)?, &wanted.stored);
+        follows.then(|| Change {
+            source: Some(there.source.clone()),
+            default: wanted.default,
+            ..changed_field(name, Some(there.value.clone()), &wanted.stored)
+        })
+    };
+    wanted.filter_map(change).collect()
+}
+
 fn existing(
     facts: &Facts<'_>,
     dataset: &Dataset,
@@ -65,6 +90,7 @@ fn existing(
     check_kind(dataset, live)?;
     let mut changes = differences(&dataset.properties, &live.properties);
     check_create_only(dataset, &changes)?;
+    changes.extend(about_to_change(facts, dataset, live));
     if let DatasetKind::Volume { size, .. } = dataset.kind {
         changes.extend(growth(dataset, live, size)?);
     }

@@ -219,6 +219,22 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// What the file itself says of an inheritable property at `dataset` or nearest above it. The
+    /// defaults of a pool's root are not among it: they are for new pools only.
+    pub(super) fn declared_above(&self, dataset: &'a str, name: &str) -> Option<&str> {
+        let mut at = Some(dataset);
+        while let Some(dataset) = at {
+            let own = self.datasets.get(dataset).map(|found| &found.properties);
+            let root = || self.pools.get(dataset).map(|pool| &pool.root_properties);
+            let declared = own.or_else(root).and_then(|declared| declared.get(name));
+            if let Some(property) = declared.filter(|property| !property.default) {
+                return Some(&property.stored);
+            }
+            at = dataset.rsplit_once('/').map(|(above, _)| above);
+        }
+        None
+    }
+
     /// The dataset's `canmount` once the plan is done.
     pub(super) fn can_mount(&self, dataset: &str) -> &str {
         let declared = self
