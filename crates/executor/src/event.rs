@@ -145,6 +145,11 @@ pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: &Event);
 
+    /// Steps that were announced are about to start: what was told so far has to be where it
+    /// survives a power cut, if it is meant to. Called once for all events that came together, and
+    /// at the end.
+    fn sync(&mut self) {}
+
     /// What has kept the observer from doing its work, asked once at the end for the report.
     fn problem(&self) -> Option<String> {
         None
@@ -166,6 +171,11 @@ impl<A: Observer, B: Observer> Observer for Tee<A, B> {
         self.1.event(event);
     }
 
+    fn sync(&mut self) {
+        self.0.sync();
+        self.1.sync();
+    }
+
     fn problem(&self) -> Option<String> {
         match (self.0.problem(), self.1.problem()) {
             (Some(first), Some(second)) => Some(format!("{first}; {second}")),
@@ -180,6 +190,10 @@ impl<O: Observer + ?Sized> Observer for &mut O {
         (**self).event(event);
     }
 
+    fn sync(&mut self) {
+        (**self).sync();
+    }
+
     fn problem(&self) -> Option<String> {
         (**self).problem()
     }
@@ -190,6 +204,12 @@ impl<O: Observer> Observer for Option<O> {
     fn event(&mut self, event: &Event) {
         if let Some(observer) = self {
             observer.event(event);
+        }
+    }
+
+    fn sync(&mut self) {
+        if let Some(observer) = self {
+            observer.sync();
         }
     }
 

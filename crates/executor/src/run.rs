@@ -5,6 +5,7 @@
 //! business.
 
 use std::any::Any;
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
@@ -139,34 +140,42 @@ impl Coordinator<'_> {
         let mut running = 0;
         loop {
             if !self.stopped() {
-                for step in self.schedule.next_ready(self.workers - running) {
-                    self.tell_start(step);
-                    spawn(step);
-                    running += 1;
+                let ready = self.schedule.next_ready(self.workers - running);
+                for step in &ready {
+                    self.tell_start(*step);
                 }
+                // What is announced must not be unknown after a power cut; nor what has led to it.
+                self.observer.sync();
+                running += ready.len();
+                ready.into_iter().for_each(spawn);
             }
             if running == 0 {
                 break;
             }
-            match messages.recv() {
-                Ok(Message::Command {
-                    step,
-                    argv,
-                    code,
-                    milliseconds,
-                }) => self.tell_command(step, argv, code, milliseconds),
-                Ok(Message::Ended {
-                    step,
-                    result,
-                    milliseconds,
-                }) => {
-                    running -= 1;
-                    self.record(step, result, milliseconds);
-                }
-                // Unreachable while the coordinator keeps a sender; the report then shows the
-                // missing steps as not started.
-                Err(_) => break,
+            // Unreachable while the coordinator keeps a sender; the report then shows the missing
+            // steps as not started.
+            let Ok(first) = messages.recv() else { break };
+            // All that came meanwhile belongs to the same round.
+            for message in iter::once(first).chain(messages.try_iter()) {
+                running -= usize::from(matches!(message, Message::Ended { .. }));
+                self.note(message);
             }
+        }
+    }
+
+    fn note(&mut self, message: Message) {
+        match message {
+            Message::Command {
+                step,
+                argv,
+                code,
+                milliseconds,
+            } => self.tell_command(step, argv, code, milliseconds),
+            Message::Ended {
+                step,
+                result,
+                milliseconds,
+            } => self.record(step, result, milliseconds),
         }
     }
 
@@ -187,6 +196,7 @@ impl Coordinator<'_> {
             milliseconds: self.report.milliseconds,
             time: now(),
         });
+        self.observer.sync();
         self.report.problems = self.observer.problems();
         self.report
     }
@@ -284,11 +294,19 @@ impl<'a> Watched<'a> {
     }
 
     fn event(&mut self, event: &Event) {
+        self.ask(|observer| observer.event(event));
+    }
+
+    fn sync(&mut self) {
+        self.ask(|observer| observer.sync());
+    }
+
+    fn ask(&mut self, what: impl FnOnce(&mut dyn Observer)) {
         if self.panic.is_some() {
             return;
         }
         let observer = &mut *self.observer;
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| observer.event(event))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| what(observer))) {
             self.panic = Some(panic_text(&*panic));
         }
     }
@@ -349,8 +367,9 @@ fn milliseconds(since: Instant) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::num::NonZeroUsize;
-    use std::sync::{Condvar, Mutex};
+    use std::sync::{Arc, Condvar, Mutex};
     use std::time::Duration;
 
     use phoenix_config::address::Address;
@@ -613,6 +632,39 @@ mod tests {
         ];
         assert_eq!(outcomes(&report), expected);
         assert!(!report.interrupted, "the user did not stop it");
+    }
+
+    #[test]
+    fn no_step_starts_before_its_announcement_is_synced() {
+        /// The steps that were announced, and how many of them when `sync` came last.
+        #[derive(Default)]
+        struct Announced(Vec<String>, Arc<Mutex<BTreeSet<String>>>, usize);
+        impl Observer for Announced {
+            fn event(&mut self, event: &Event) {
+                if let Event::StepStart { id, .. } = event {
+                    self.0.push(id.to_string());
+                }
+            }
+            fn sync(&mut self) {
+                self.1.lock().unwrap().extend(self.0.drain(..));
+                self.2 += 1;
+            }
+        }
+        let plan = plan(
+            &[("a", &[]), ("b", &[]), ("c", &["a", "b"]), ("d", &[])],
+            &[],
+        );
+        let mut observer = Announced::default();
+        let synced = Arc::clone(&observer.1);
+        let perform = |step: &Step, _: &dyn Host| {
+            let known = synced.lock().unwrap().contains(&step.id.to_string());
+            assert!(known, "{} started unannounced", step.id);
+            Ok(Done::Changed)
+        };
+        let report = walk(&plan, &Yes, &jobs(4), &mut observer, &perform).unwrap();
+        assert_eq!(report.summary.changed, 4);
+        // Together at the start, at most once for each end, and at the end.
+        assert!(observer.2 <= 6, "{} syncs", observer.2);
     }
 
     #[test]

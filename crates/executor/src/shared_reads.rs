@@ -1,29 +1,36 @@
-//! Single datasets that are looked at by several steps at once are looked at in one command.
+//! What several steps look at at once is looked at in one command.
 //!
-//! Every step reads its dataset back, and starting `zfs get` costs ten times what one more name
-//! costs it. So a step that has to wait for the command of another one shares the next command
-//! with all who wait, as databases commit in groups. Nothing waits for a clock, and nothing is
-//! remembered: an answer goes only to those who had asked before its command was started. Steps on
-//! different pools share nothing, because a pool that hangs must hold up nobody else.
+//! Every step that makes a dataset looks at its mountpoint before and reads the dataset back
+//! after, and starting `find` or `zfs get` costs ten times what one more name costs it. So a step
+//! that has to wait for the command of another one shares the next command with all who wait, as
+//! databases commit in groups. Nothing waits for a clock, and nothing is remembered: an answer
+//! goes only to those who had asked before its command was started. Datasets of different pools,
+//! and paths of different directories, share nothing, because a pool that hangs must hold up
+//! nobody else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::{Command, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::zfs::{self, DatasetQuestion, PropertyRow};
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Host, HostError, PermissionChange, system, zfs};
 
-/// A host that answers the same question about several datasets in one command.
+/// A host that answers the same question about several datasets, or paths, in one command.
 pub(crate) struct SharedReads<'a> {
     host: &'a dyn Host,
     desks: Mutex<BTreeMap<Topic, Arc<Desk>>>,
 }
 
-/// What a question is about: the pool and the properties.
-type Topic = (String, String);
+/// What those who share a command ask.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Topic {
+    /// The same properties of datasets in one pool.
+    Properties { pool: String, properties: String },
+    /// What stands at paths below one directory, which are mostly of one pool.
+    Directories { parent: Utf8PathBuf },
+}
 
 /// Where those who ask about one topic queue up.
 #[derive(Default)]
@@ -37,9 +44,69 @@ struct Desk {
 /// One command for everybody who waited for it.
 #[derive(Default)]
 struct Round {
-    datasets: Mutex<Vec<String>>,
+    subjects: Mutex<BTreeSet<String>>,
     /// `None` when the command did not answer for all of them.
-    rows: OnceLock<Option<Vec<PropertyRow>>>,
+    answers: OnceLock<Option<Answers>>,
+}
+
+/// What a command about several datasets or paths has said.
+struct Answers {
+    /// What it printed about each of them.
+    printed: BTreeMap<String, String>,
+    code: Option<i32>,
+    /// At most that there is nothing at some of the paths.
+    stderr: String,
+}
+
+impl Topic {
+    /// What `command` asks about which dataset or path, if it is a question that can be shared.
+    fn of(command: &Command) -> Option<(Self, &str)> {
+        if let Some(question) = zfs::dataset_question(command) {
+            let topic = Self::Properties {
+                pool: question.pool().to_owned(),
+                properties: question.properties.to_owned(),
+            };
+            return Some((topic, question.dataset));
+        }
+        let path = system::directory_question(command)?;
+        let parent = Utf8Path::new(path).parent()?.to_owned();
+        Some((Self::Directories { parent }, path))
+    }
+
+    fn command(&self, subjects: &[&str]) -> Command {
+        match self {
+            Self::Properties { properties, .. } => zfs::get(&[properties], subjects),
+            Self::Directories { .. } => system::directories(subjects),
+        }
+    }
+
+    /// Sorts what was printed by what it is about. `None` when somebody's question may have
+    /// spoiled the answers of the others.
+    fn answers(&self, output: Output) -> Option<Answers> {
+        let mut printed = BTreeMap::<String, String>::new();
+        match self {
+            Self::Properties { .. } if output.code == Some(0) => {
+                for row in zfs::parse_get(&output.stdout).ok()? {
+                    let text = zfs::print_get(std::slice::from_ref(&row));
+                    printed.entry(row.name).or_default().push_str(&text);
+                }
+            }
+            Self::Directories { .. }
+                if output.code == Some(0) || system::only_missing(&output.stderr) =>
+            {
+                for (path, row) in system::parse_directories(&output.stdout).ok()? {
+                    let text = system::print_directory(&path, &row);
+                    printed.insert(path.into_string(), text);
+                }
+            }
+            _ => return None,
+        }
+        Some(Answers {
+            printed,
+            code: output.code,
+            stderr: output.stderr,
+        })
+    }
 }
 
 impl<'a> SharedReads<'a> {
@@ -51,37 +118,32 @@ impl<'a> SharedReads<'a> {
         }
     }
 
-    fn desk(&self, question: &DatasetQuestion<'_>) -> Arc<Desk> {
-        let topic = (question.pool().to_owned(), question.properties.to_owned());
-        Arc::clone(lock(&self.desks).entry(topic).or_default())
-    }
-
-    /// The rows about one dataset, or `None` when it has to be asked for alone.
-    fn ask(&self, question: &DatasetQuestion<'_>) -> Option<Vec<PropertyRow>> {
-        let desk = self.desk(question);
+    /// The answer about one subject, or `None` when it has to be asked for alone.
+    fn ask(&self, topic: &Topic, subject: &str) -> Option<Output> {
+        let desk = Arc::clone(lock(&self.desks).entry(topic.clone()).or_default());
         let round = {
             let waiting = lock(&desk.waiting);
-            lock(&waiting.datasets).push(question.dataset.to_owned());
+            lock(&waiting.subjects).insert(subject.to_owned());
             Arc::clone(&waiting)
         };
         let turn = lock(&desk.turn);
-        let rows = round.rows.get_or_init(|| {
+        let answers = round.answers.get_or_init(|| {
             // From here on newcomers wait for the next round.
             std::mem::take(&mut *lock(&desk.waiting));
-            self.run(question.properties, &lock(&round.datasets))
+            self.run(topic, &lock(&round.subjects))
         });
         drop(turn);
-        let own = |row: &&PropertyRow| row.name == question.dataset;
-        Some(rows.as_ref()?.iter().filter(own).cloned().collect())
+        let answers = answers.as_ref()?;
+        Some(Output {
+            code: answers.code,
+            stdout: answers.printed.get(subject).cloned().unwrap_or_default(),
+            stderr: answers.stderr.clone(),
+        })
     }
 
-    fn run(&self, properties: &str, datasets: &[String]) -> Option<Vec<PropertyRow>> {
-        let mut names: Vec<&str> = datasets.iter().map(String::as_str).collect();
-        names.sort_unstable();
-        names.dedup();
-        let output = self.host.run(&zfs::get(&[properties], &names)).ok()?;
-        let complete = output.code == Some(0);
-        complete.then(|| zfs::parse_get(&output.stdout).ok())?
+    fn run(&self, topic: &Topic, subjects: &BTreeSet<String>) -> Option<Answers> {
+        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        topic.answers(self.host.run(&topic.command(&subjects)).ok()?)
     }
 }
 
@@ -92,9 +154,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Host for SharedReads<'_> {
     fn run(&self, command: &Command) -> Result<Output, HostError> {
-        let rows = zfs::dataset_question(command).and_then(|question| self.ask(&question));
-        match rows {
-            Some(rows) => Ok(Output::success(zfs::print_get(&rows))),
+        let answer = Topic::of(command).and_then(|(topic, subject)| self.ask(&topic, subject));
+        match answer {
+            Some(output) => Ok(output),
             None => self.host.run(command),
         }
     }
@@ -125,9 +187,13 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::thread;
 
+    use phoenix_host::command::Program;
+    use phoenix_host::parse::ReadError;
+
     use super::*;
 
-    /// Answers `zfs get` for every dataset but `missing`; the first command waits to be let go.
+    /// Answers `zfs get` and `find` about everything but what is called `missing`, or `denied`; the
+    /// first command waits to be let go.
     struct Slow {
         started: Sender<()>,
         go: Mutex<Option<Receiver<()>>>,
@@ -154,25 +220,31 @@ mod tests {
 
     impl Host for Slow {
         fn run(&self, command: &Command) -> Result<Output, HostError> {
-            let names = command.args[5..].to_vec();
+            let is_name =
+                |word: &&String| ["tank", "other"].iter().any(|&pool| word.contains(pool));
+            let names: Vec<String> = command.args.iter().filter(is_name).cloned().collect();
             lock(&self.asked).push(names.clone());
             let go = lock(&self.go).take();
             if let Some(go) = go {
                 self.started.send(()).unwrap();
                 go.recv().unwrap();
             }
-            let (missing, there): (Vec<_>, Vec<_>) =
-                names.iter().partition(|name| name.ends_with("missing"));
-            let rows = there
+            let (bad, good): (Vec<_>, Vec<_>) = names
                 .iter()
-                .map(|name| format!("{name}\tquota\t7\tlocal\n"));
-            let failed = missing
-                .iter()
-                .map(|name| format!("cannot open '{name}': dataset does not exist\n"));
+                .partition(|name| name.ends_with("missing") || name.ends_with("denied"));
+            let row = |name: &&String| match command.program {
+                Program::Find => format!("e\t0\t0\t755\td\t{name}\n"),
+                _ => format!("{name}\tquota\t7\tlocal\n"),
+            };
+            let complaint = |name: &&String| match (command.program, name.ends_with("missing")) {
+                (Program::Find, true) => format!("find: ‘{name}’: No such file or directory\n"),
+                (Program::Find, false) => format!("find: ‘{name}’: Permission denied\n"),
+                _ => format!("cannot open '{name}': dataset does not exist\n"),
+            };
             Ok(Output {
-                code: Some(i32::from(!missing.is_empty())),
-                stdout: rows.collect(),
-                stderr: failed.collect(),
+                code: Some(i32::from(!bad.is_empty())),
+                stdout: good.iter().map(row).collect(),
+                stderr: bad.iter().map(complaint).collect(),
             })
         }
 
@@ -197,17 +269,23 @@ mod tests {
         }
     }
 
-    fn names_read(host: &dyn Host, dataset: &str) -> Vec<String> {
-        let rows = zfs::read(host, &["quota"], &[dataset]).unwrap();
-        rows.into_iter().map(|row| row.name).collect()
+    type Seen = Result<Vec<String>, ReadError>;
+
+    /// The datasets, or paths, that a look at one of them shows.
+    fn seen(host: &dyn Host, name: &str) -> Seen {
+        if name.starts_with('/') {
+            let rows = system::read_directories(host, &[name])?;
+            return Ok(rows.into_keys().map(Utf8PathBuf::into_string).collect());
+        }
+        let rows = zfs::read(host, &["quota"], &[name])?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
-    /// Waits until `count` steps queue up for the next command about pool tank.
-    fn until_queued(shared: &SharedReads<'_>, count: usize) {
-        let topic = ("tank".to_owned(), "quota".to_owned());
+    /// Waits until `count` steps queue up for the next command on `topic`.
+    fn until_queued(shared: &SharedReads<'_>, topic: &Topic, count: usize) {
         loop {
-            let desk = lock(&shared.desks).get(&topic).cloned();
-            let queued = desk.map_or(0, |desk| lock(&lock(&desk.waiting).datasets).len());
+            let desk = lock(&shared.desks).get(topic).cloned();
+            let queued = desk.map_or(0, |desk| lock(&lock(&desk.waiting).subjects).len());
             if queued == count {
                 return;
             }
@@ -215,21 +293,31 @@ mod tests {
         }
     }
 
-    /// One step asks for `tank/a`; while its command runs, one more asks for each of `late`.
-    fn asked_while_one_runs(late: &[&str]) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
+    /// What each command asked about, and what each step saw: one step asks about `first`; while
+    /// its command runs, one more asks about each of `late`, and one about `elsewhere`, which does
+    /// not wait for the others.
+    fn asked_while_one_runs(
+        first: &str,
+        elsewhere: &str,
+        late: &[&str],
+    ) -> (Vec<Vec<String>>, Vec<Seen>) {
         let (host, is_started, let_go) = Slow::new();
         let shared = SharedReads::new(&host);
+        let question = match first.starts_with('/') {
+            true => system::directories(&[first]),
+            false => zfs::get(&["quota"], &[first]),
+        };
+        let (topic, _) = Topic::of(&question).unwrap();
         let answers = thread::scope(|scope| {
-            let first = scope.spawn(|| names_read(&shared, "tank/a"));
-            is_started.recv().unwrap();
             let (shared, host) = (&shared, &host);
+            let first = scope.spawn(move || seen(shared, first));
+            is_started.recv().unwrap();
             let others: Vec<_> = late
                 .iter()
-                .map(|name| scope.spawn(move || names_read(shared, name)))
+                .map(|name| scope.spawn(move || seen(shared, name)))
                 .collect();
-            until_queued(shared, late.len());
-            // Another pool's questions do not wait for this one's.
-            assert_eq!(names_read(shared, "other/a"), ["other/a"]);
+            until_queued(shared, &topic, late.len());
+            assert_eq!(seen(shared, elsewhere).unwrap(), [elsewhere]);
             assert_eq!(host.asked().len(), 2);
             let_go.send(()).unwrap();
             let others = others.into_iter().map(|other| other.join().unwrap());
@@ -242,19 +330,37 @@ mod tests {
 
     #[test]
     fn those_who_wait_share_the_next_command_and_each_gets_its_own_answer() {
-        let (asked, answers) = asked_while_one_runs(&["tank/b", "tank/c", "tank/b"]);
-        assert_eq!(
-            asked,
-            [vec!["tank/a"], vec!["other/a"], vec!["tank/b", "tank/c"]]
-        );
-        assert_eq!(answers, [["tank/a"], ["tank/b"], ["tank/c"], ["tank/b"]]);
+        for (place, elsewhere) in [("tank", "other/a"), ("/tank", "/other/a")] {
+            let [a, b, c] = ["a", "b", "c"].map(|name| format!("{place}/{name}"));
+            let (asked, answers) = asked_while_one_runs(&a, elsewhere, &[&b, &c]);
+            assert_eq!(asked, [vec![&*a], vec![elsewhere], vec![&b, &c]]);
+            let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+            assert_eq!(answers, [[a], [b], [c]]);
+        }
     }
 
     #[test]
     fn a_dataset_that_is_missing_spoils_nobody_elses_answer() {
-        let (asked, answers) = asked_while_one_runs(&["tank/b", "tank/missing"]);
+        let late = ["tank/b", "tank/missing"];
+        let (asked, answers) = asked_while_one_runs("tank/a", "other/a", &late);
         assert_eq!(asked[2], ["tank/b", "tank/missing"]);
         assert_eq!(asked.len(), 5, "each is then asked for alone");
+        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
         assert_eq!(answers, [vec!["tank/a"], vec!["tank/b"], vec![]]);
+    }
+
+    #[test]
+    fn paths_where_nothing_stands_are_shared_and_paths_that_cannot_be_read_are_not() {
+        let late = ["/tank/b", "/tank/missing"];
+        let (asked, answers) = asked_while_one_runs("/tank/a", "/other/a", &late);
+        assert_eq!(asked.len(), 3, "one command answers for both");
+        let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+        assert_eq!(answers, [vec!["/tank/a"], vec!["/tank/b"], vec![]]);
+
+        let late = ["/tank/b", "/tank/denied"];
+        let (asked, answers) = asked_while_one_runs("/tank/a", "/other/a", &late);
+        assert_eq!(asked.len(), 5, "each is then asked for alone");
+        assert_eq!(answers[1].as_ref().unwrap(), &["/tank/b"]);
+        assert!(answers[2].is_err());
     }
 }

@@ -96,10 +96,12 @@ fn holder(file: &mut File) -> io::Result<String> {
     })
 }
 
-/// A file that only grows, line by line, each on disk before the next thing happens.
+/// A file that only grows, line by line.
 #[derive(Debug)]
 pub struct AppendFile {
     file: File,
+    /// Whether the disk may not have all lines yet.
+    dirty: bool,
 }
 
 impl AppendFile {
@@ -118,17 +120,30 @@ impl AppendFile {
         if let Some(directory) = parent(path) {
             File::open(directory)?.sync_all()?;
         }
-        Ok(Self { file })
+        Ok(Self { file, dirty: false })
     }
 
-    /// Adds one line, which must not hold a line break, and waits until the disk has it.
+    /// Adds one line, which must not hold a line break. It survives phoenix at once, and a power
+    /// cut after [`sync`](Self::sync).
     ///
     /// # Errors
     /// When the line could not be written; a part of it may be there.
     pub fn append_line(&mut self, line: &str) -> io::Result<()> {
+        self.dirty = true;
         // One call: a reader never sees half a line unless the disk is full or power fails.
-        self.file.write_all(format!("{line}\n").as_bytes())?;
-        self.file.sync_data()
+        self.file.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Waits until the disk has all lines. Free when it has them already.
+    ///
+    /// # Errors
+    /// When the disk could not write them.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.dirty {
+            self.file.sync_data()?;
+            self.dirty = false;
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::Host;
 use crate::command::{Command, Program};
@@ -144,6 +144,26 @@ pub fn parse_directories(text: &str) -> Result<BTreeMap<Utf8PathBuf, DirectoryRo
         .collect()
 }
 
+/// The path, if `command` is a [`directories`] about one path.
+pub fn directory_question(command: &Command) -> Option<&str> {
+    let path = command.args.first()?;
+    let asked = directories(&[path]);
+    (command.program == Program::Find && command.args == asked.args).then_some(path)
+}
+
+/// A row as [`directories`] prints it.
+pub fn print_directory(path: &Utf8Path, row: &DirectoryRow) -> String {
+    let DirectoryRow {
+        uid,
+        gid,
+        mode,
+        kind,
+        empty,
+    } = row;
+    let empty = if *empty { 'e' } else { 'n' };
+    format!("{empty}\t{uid}\t{gid}\t{mode:o}\t{kind}\t{path}\n")
+}
+
 /// What stands at the named absolute paths. Paths where nothing stands are not in the answer.
 ///
 /// # Errors
@@ -165,7 +185,7 @@ pub fn read_directories(
 }
 
 /// Whether all that `find` complains about is that there is nothing at a path.
-pub(crate) fn only_missing(stderr: &str) -> bool {
+pub fn only_missing(stderr: &str) -> bool {
     let missing = |line: &str| {
         line.ends_with(": No such file or directory") || line.ends_with(": Not a directory")
     };
