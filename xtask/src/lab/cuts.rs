@@ -81,23 +81,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     let remote = &guest.remote;
     setup::install(remote, &binary)?;
     remote.write(setup::CONFIG, setup::users_plan().as_bytes(), 0o600)?;
-    let start = Instant::now();
-    remote.check(&apply())?;
-    let whole = start.elapsed();
-    println!(
-        "seed {}; a whole run takes {:.1} s",
-        args.seed,
-        whole.as_secs_f64()
-    );
+    println!("seed {}", args.seed);
+    let durations = durations(remote)?;
     let mut random = Random(args.seed);
     let mut counts = Counts::default();
     for number in 1..=args.cuts {
-        let start = random.pick(&STARTS);
+        let (start, whole) = random.pick(&durations);
         prepare(remote, start)?;
         let kept = write_files(remote, number)?;
-        // A run that has less to do is over sooner.
-        let part = if start == Start::Empty { 1.0 } else { 0.6 };
-        let moment = whole.mul_f64(part * random.fraction());
+        let moment = whole.mul_f64(random.fraction());
         let middle = cut(&guest, moment)?;
         let ended = remote.shell(&apply())?;
         let again = remote.shell(&apply())?;
@@ -143,6 +135,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
 
 fn apply() -> String {
     format!("phoenix apply {} --yes", setup::CONFIG)
+}
+
+/// How long a run from each start takes when nobody disturbs it: what the moments are drawn from.
+fn durations(remote: &Remote) -> Result<[(Start, Duration); 4], Box<dyn Error>> {
+    let mut durations = STARTS.map(|start| (start, Duration::ZERO));
+    for (start, whole) in &mut durations {
+        prepare(remote, *start)?;
+        let began = Instant::now();
+        remote.check(&apply())?;
+        *whole = began.elapsed();
+        println!("{start:?}: a run takes {:.1} s", whole.as_secs_f64());
+    }
+    Ok(durations)
 }
 
 /// Brings the host to the start, whatever the cut before has left.
@@ -232,8 +237,8 @@ impl Random {
         f64::from(u16::from_be_bytes([high, low])) / 65536.0
     }
 
-    fn pick(&mut self, starts: &[Start; 4]) -> Start {
-        let [first, second, third, fourth] = *starts;
+    fn pick<T: Copy>(&mut self, of: &[T; 4]) -> T {
+        let [first, second, third, fourth] = *of;
         match self.next() % 4 {
             0 => first,
             1 => second,
