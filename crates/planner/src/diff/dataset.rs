@@ -69,9 +69,10 @@ fn about_to_change(facts: &Facts<'_>, dataset: &Dataset, live: &ObservedDataset)
         .filter(|(name, _)| *name != "mountpoint");
     let change = |(name, wanted): (&String, &Property)| {
         let there = live.properties.get(name)?;
-        let follows = there.source.starts_with("inherited from ")
-            && same_value(name, &there.value, &wanted.stored)
-            && !same_value(name, facts.declared_above(parent, name)?, &wanted.stored);
+        let origin = there.source.strip_prefix("inherited from ")?;
+        let above = facts.declared_between(parent, origin, name)?;
+        let follows = same_value(name, &there.value, &wanted.stored)
+            && !same_value(name, above, &wanted.stored);
         follows.then(|| Change {
             source: Some(there.source.clone()),
             default: wanted.default,

@@ -219,9 +219,15 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// What the file itself says of an inheritable property at `dataset` or nearest above it. The
-    /// defaults of a pool's root are not among it: they are for new pools only.
-    pub(super) fn declared_above(&self, dataset: &'a str, name: &str) -> Option<&str> {
+    /// What the file itself says of an inheritable property at `dataset` or nearest above it, up to
+    /// `origin`, which has a value of its own now. The defaults of a pool's root are not among it:
+    /// they are for new pools only.
+    pub(super) fn declared_between(
+        &self,
+        dataset: &'a str,
+        origin: &str,
+        name: &str,
+    ) -> Option<&str> {
         let mut at = Some(dataset);
         while let Some(dataset) = at {
             let own = self.datasets.get(dataset).map(|found| &found.properties);
@@ -230,7 +236,8 @@ impl<'a> Facts<'a> {
             if let Some(property) = declared.filter(|property| !property.default) {
                 return Some(&property.stored);
             }
-            at = dataset.rsplit_once('/').map(|(above, _)| above);
+            let above = dataset.rsplit_once('/').map(|(above, _)| above);
+            at = above.filter(|_| dataset != origin);
         }
         None
     }

@@ -149,6 +149,31 @@ fn only_what_differs_is_set() {
     ]);
 }
 
+/// Of `tank/vm`, `tank/vm/a` and `tank/vm/a/leaf` the first and the last declare the property.
+#[test]
+fn a_value_that_is_about_to_change_above_is_set_below() {
+    let leaf = json!({"pool": "tank", "name": "vm/a/leaf", "properties": {"sync": "standard"}});
+    let with = |sync: &str| {
+        file_with(&[
+            ("/zfs/datasets/0/properties", json!({ "sync": sync })),
+            ("/zfs/datasets/2", json!({"pool": "tank", "name": "vm/a"})),
+            ("/zfs/datasets/3", leaf.clone()),
+        ])
+    };
+    let parent = "update dataset:tank/vm: sync standard -> always";
+    let child = "update dataset:tank/vm/a/leaf: sync standard -> standard";
+    for (source, plan) in [
+        ("local", vec![parent]),
+        ("inherited from tank/vm", vec![parent, child]),
+        // Only a value above this one changes.
+        ("inherited from tank/vm/a", vec![parent]),
+    ] {
+        let mut host = settled(&with("standard"));
+        set(&mut host, "tank/vm/a/leaf", "sync", "standard", source);
+        assert_eq!(lines(&planned(&with("always"), &host)), plan, "{source}");
+    }
+}
+
 #[test]
 fn what_should_be_mounted_is_mounted_unless_that_hides_files() {
     run(&[
