@@ -1,8 +1,8 @@
 //! Reads from a host what a plan depends on, and nothing else.
 //!
 //! Owns which questions are asked, in which order, and what an absent tool means; the questions
-//! and the parsers belong to `phoenix_host`. Nothing here compares or decides, and every command
-//! only looks.
+//! and the parsers belong to `phoenix_host`. Nothing here compares or decides, and the host
+//! lets every command only look.
 
 mod access;
 mod disks;
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 pub(crate) use disks::{observed_vdev, obstacles};
 use phoenix_host::disk::Inventory;
 use phoenix_host::parse::ReadError;
+use phoenix_host::readonly::ReadOnly;
 use phoenix_host::zpool::ImportedPools;
 use phoenix_host::{Host, disk, zpool};
 use phoenix_planner::observed::{
@@ -60,6 +61,8 @@ pub enum ObserveError {
 /// # Errors
 /// When a tool that is there fails, does not answer in time, or answers nonsense.
 pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveError> {
+    // A look must not be able to change anything, whoever asks for it.
+    let host: &dyn Host = &ReadOnly(host);
     // As many as there are independent questions; they wait, they do not compute.
     let threads = ThreadPoolBuilder::new().num_threads(8).build()?;
     let mut storages = Ok(None);

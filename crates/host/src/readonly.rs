@@ -6,10 +6,10 @@ use camino::Utf8Path;
 
 use crate::command::{Command, Effect, Output, Program};
 use crate::lock::HeldLock;
-use crate::{Host, HostError, PermissionChange};
+use crate::{Host, HostError, PermissionChange, zpool};
 
-/// Passes on what only looks and refuses everything else. `plan`, `validate` and `--dry-run` hold
-/// their host through this.
+/// Passes on what only looks and refuses everything else. Whoever reads a host for a plan, or for a
+/// list of its drives, holds it through this.
 ///
 /// A command is passed on when it says that it only reads and is also known to: one that was
 /// labelled wrongly by mistake must not get through.
@@ -59,7 +59,11 @@ fn only_looks(command: &Command) -> bool {
     match command.program {
         Program::Lsblk | Program::Getent | Program::Getfacl => true,
         Program::Zfs => matches!(first, "get" | "list" | "version"),
-        Program::Zpool => matches!(first, "get" | "list" | "status" | "version"),
+        Program::Zpool => {
+            matches!(first, "get" | "list" | "status" | "version")
+                // With one argument more, or one less, it imports.
+                || command.args == zpool::importable().args
+        }
         Program::Pvesh => first == "get",
         Program::Pct => first == "list",
         Program::Exportfs => first == "-s",

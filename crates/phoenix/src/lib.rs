@@ -75,8 +75,8 @@ pub use phoenix_planner::observed::Observed;
 pub use phoenix_planner::plan::Plan;
 pub use phoenix_planner::{PlanOptions, plan};
 
-/// Reads from a host what a configuration names, and nothing else. Changes nothing; hand it a
-/// [`host::readonly::ReadOnly`] to have that enforced.
+/// Reads from a host what a configuration names, and nothing else. It holds the host through
+/// [`host::readonly::ReadOnly`], which lets nothing through that could change it.
 ///
 /// # Errors
 /// When a tool that is there gives no answer, or one that phoenix cannot read. What is merely

@@ -91,6 +91,7 @@ fn writes() -> Vec<Command> {
         zfs::mount("a/b"),
         zpool::create(&zpool::PoolSpec::default()),
         zpool::set("a", "b", "c"),
+        zpool::import(1),
         disk::erase(&["/dev/x"]),
         pve::add_storage("dir", "d", &none),
         pve::set_storage("d", &none, &[], None),
@@ -106,6 +107,7 @@ fn reads() -> Vec<Command> {
         zfs::get(&["type"], &["a"]),
         zpool::list(),
         zpool::status("a"),
+        zpool::importable(),
         zpool::get(&["size"], &["a"]),
         disk::lsblk(),
         disk::links(),
@@ -149,6 +151,11 @@ fn a_read_only_host_passes_reads_and_nothing_else() {
         (Program::Nvme, vec!["format", "/dev/nvme0n1"]),
         (Program::Systemctl, vec!["restart", "nfs-server"]),
         (Program::Zfs, vec!["destroy", "a"]),
+        (
+            Program::Zpool,
+            vec!["import", "-d", "/dev/disk/by-id", "-a"],
+        ),
+        (Program::Zpool, vec!["import", "-a", "/dev/disk/by-id"]),
         (Program::Smartctl, vec!["-t", "long", "/dev/x"]),
     ] {
         assert!(host.run(&Command::read(program, args)).is_err());

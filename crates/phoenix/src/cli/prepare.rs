@@ -7,7 +7,6 @@ use phoenix::config::diagnostic::{Part, Place};
 use phoenix::config::load_lxc_configs;
 use phoenix::config::pointer::Pointer;
 use phoenix::executor::ObserveError;
-use phoenix::host::readonly::ReadOnly;
 use phoenix::planner::plan::ConfigSource;
 use phoenix::planner::{Grants, unknown_addresses};
 use phoenix::{Config, ExitStatus, Host, Loaded, Observed, Plan, PlanOptions};
@@ -176,7 +175,7 @@ fn checked(terminal: &Terminal, input: &Input, loaded: Loaded) -> Result<Checked
 /// # Errors
 /// When the host gives no answer.
 pub(crate) fn observe(config: &Config, host: &dyn Host) -> Result<Observed, Failure> {
-    phoenix::observe(config, &ReadOnly(host)).map_err(|error| unobserved(&error))
+    phoenix::observe(config, host).map_err(|error| unobserved(&error))
 }
 
 /// Reads the host and plans the difference. Cannot change it.
