@@ -46,7 +46,7 @@ pub(crate) fn perform(
         Operation::CreatePool(operation) => pool::create(operation, host, retry_pause),
         Operation::ImportPool(operation) => pool::import(operation, host, retry_pause),
         Operation::SetPool(operation) => pool::set(operation, host, retry_pause),
-        Operation::CreateDataset(operation) => dataset::create(operation, host),
+        Operation::CreateDataset(operation) => dataset::create(operation, host, retry_pause),
         Operation::SetDataset(operation) => dataset::set(operation, host, retry_pause),
         Operation::SetPermissions(operation) => permissions::set(operation, host),
         Operation::AddStorage(operation) => storage::add(operation, host, retry_pause),

@@ -7,7 +7,7 @@ mod question;
 
 use std::collections::BTreeMap;
 
-pub use failure::{ZfsFailure, classify};
+pub use failure::{ZfsFailure, classify, was_made};
 use phoenix_zfs::property::argument;
 pub use question::{DatasetQuestion, dataset_question, print_get};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use phoenix_host::Host;
 use phoenix_host::command::Command;
-use phoenix_host::zfs::{self, ZfsFailure, classify};
+use phoenix_host::zfs::{self, ZfsFailure, classify, was_made};
 use phoenix_planner::plan::{CreateDataset, SetDataset};
 
 use super::Done;
@@ -15,7 +15,11 @@ use super::properties::{self, Live, describe, differing, is_mounted, is_mounted_
 use crate::event::Failure;
 
 /// Makes a dataset. One that exists already is compared, never changed.
-pub(super) fn create(operation: &CreateDataset, host: &dyn Host) -> Result<Done, Failure> {
+pub(super) fn create(
+    operation: &CreateDataset,
+    host: &dyn Host,
+    retry_pause: Duration,
+) -> Result<Done, Failure> {
     let CreateDataset {
         dataset,
         mountpoint,
@@ -35,10 +39,15 @@ pub(super) fn create(operation: &CreateDataset, host: &dyn Host) -> Result<Done,
     let command = create_command(operation);
     let output = host.run(&command).map_err(|error| goal.host(&error))?;
     if let Err(failed) = output.check(&command) {
-        return match classify(&failed) {
-            ZfsFailure::Exists => compare(operation, goal, host).map(|()| Done::Unchanged),
-            _ => Err(goal.command(&failed)),
-        };
+        match (classify(&failed), mountpoint) {
+            (ZfsFailure::Exists, _) => {
+                return compare(operation, goal, host).map(|()| Done::Unchanged);
+            }
+            (ZfsFailure::Busy, Some(mountpoint)) if was_made(&failed) => {
+                mount_at(dataset, mountpoint, host, retry_pause)?;
+            }
+            _ => return Err(goal.command(&failed)),
+        }
     }
     compare(operation, goal, host).map(|()| Done::Changed)
 }
@@ -188,6 +197,10 @@ fn with_what_took_effect(
 }
 
 /// Mounts a dataset that should be mounted at `mountpoint` and is not.
+///
+/// Somebody else may mount it at any moment: Proxmox runs `zfs mount -a` whenever it activates a
+/// ZFS storage (pve-storage, `PVE/Storage/ZFSPoolPlugin.pm`, `activate_storage`), and its status
+/// daemon does that every ten seconds.
 pub(super) fn mount_at(
     dataset: &str,
     mountpoint: &str,
@@ -196,15 +209,17 @@ pub(super) fn mount_at(
 ) -> Result<Done, Failure> {
     let goal = format!("cannot mount dataset \"{dataset}\" at {mountpoint}");
     let goal = Goal(&goal);
-    let nothing = BTreeMap::new();
-    if is_mounted_at(&must_exist(goal, host, dataset, &nothing)?, mountpoint) {
+    let look = || must_exist(goal, host, dataset, &BTreeMap::new());
+    if is_mounted_at(&look()?, mountpoint) {
         return Ok(Done::Unchanged);
     }
-    must_hide_nothing(goal, host, mountpoint)?;
-    run_while_busy(goal, host, &zfs::mount(dataset), retry_pause)?;
-    let live = must_exist(goal, host, dataset, &nothing)?;
-    must_be_mounted(goal, &live, mountpoint)?;
-    Ok(Done::Changed)
+    let mounted = must_hide_nothing(goal, host, mountpoint)
+        .and_then(|()| run_while_busy(goal, host, &zfs::mount(dataset), retry_pause));
+    match mounted {
+        Ok(()) => must_be_mounted(goal, &look()?, mountpoint).map(|()| Done::Changed),
+        Err(_) if look().is_ok_and(|live| is_mounted_at(&live, mountpoint)) => Ok(Done::Unchanged),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn must_be_mounted(goal: Goal<'_>, live: &Live, mountpoint: &str) -> Result<(), Failure> {

@@ -39,20 +39,39 @@ pub(super) fn create(
     let _lock = disks::lock(goal, host)?;
     disks::prepare(goal, host, &disks)?;
     let command = zpool::create(&spec(operation));
-    let first = try_create(goal, host, &command)?;
+    let first = try_run(goal, host, &command)?;
     let failed = match first {
         // Partition nodes of a disk that was just freed may lag behind (udev): once more. The disks
         // may carry ZFS's own partitions by now; what else is on them, ZFS refuses without -f.
         Some(failed) if classify(&failed) == ZfsFailure::DeviceRace => {
             std::thread::sleep(retry_pause);
             goal.run(host, &system::settle())?;
-            try_create(goal, host, &command)?
+            try_run(goal, host, &command)?
         }
         first => first,
     };
     match failed {
-        None => compare(operation, goal, host).map(|()| Done::Changed),
-        Some(failed) => Err(explain(goal, host, pool, &failed)),
+        // Made, and somebody else mounts its root dataset just now.
+        Some(failed) if classify(&failed) == ZfsFailure::Busy && exists(goal, host, pool)? => {
+            mount_root(goal, host, pool, retry_pause)?;
+        }
+        Some(failed) => return Err(explain(goal, host, pool, &failed)),
+        None => {}
+    }
+    compare(operation, goal, host).map(|()| Done::Changed)
+}
+
+/// Mounts the root dataset where it says that it belongs, if it does anywhere.
+fn mount_root(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    pool: &str,
+    retry_pause: Duration,
+) -> Result<(), Failure> {
+    let root = properties::read(goal, host, pool, &BTreeMap::new())?.unwrap_or_default();
+    match root.get("mountpoint").filter(|path| path.starts_with('/')) {
+        Some(mountpoint) => dataset::mount_at(pool, mountpoint, host, retry_pause).map(drop),
+        None => Ok(()),
     }
 }
 
@@ -87,7 +106,7 @@ fn exists(goal: Goal<'_>, host: &dyn Host, pool: &str) -> Result<bool, Failure> 
     Ok(rows.iter().any(|row| row.name == pool))
 }
 
-fn try_create(
+fn try_run(
     goal: Goal<'_>,
     host: &dyn Host,
     command: &Command,
@@ -208,7 +227,13 @@ pub(super) fn import(
         if !same {
             return Err(goal.moved_on("the pool on its disks has changed"));
         }
-        goal.run(host, &zpool::import(operation.guid))?;
+        let command = zpool::import(operation.guid);
+        if let Some(failed) = try_run(goal, host, &command)? {
+            // Imported, and somebody else mounts what is in it just now.
+            if classify(&failed) != ZfsFailure::Busy || !exists(goal, host, pool)? {
+                return Err(goal.command(&failed));
+            }
+        }
     }
     let text = goal.run(host, &zpool::status(pool))?;
     let status = zpool::parse_status(&text).map_err(|error| goal.parse(&error))?;

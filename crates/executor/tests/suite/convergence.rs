@@ -4,11 +4,15 @@ use phoenix_executor::apply;
 use phoenix_executor::event::{Event, Observer, Outcome};
 use phoenix_executor::journal::{self, Journal, JournalHeader};
 use phoenix_executor::options::Cancel;
-use phoenix_host::command::{Command, Effect};
+use phoenix_executor::report::text;
+use phoenix_host::Host;
+use phoenix_host::command::{Command, Effect, Output};
 use phoenix_host::sim::{Fault, FaultKind, SimHost};
 use phoenix_planner::observed::Observed;
 
-use crate::support::{EVERYTHING, Events, config, look, options, outcome, plan, run, set_up};
+use crate::support::{
+    EVERYTHING, Events, Interposed, config, look, options, outcome, plan, run, set_up,
+};
 
 /// The end state of an undisturbed run.
 fn ideal() -> Observed {
@@ -54,6 +58,43 @@ fn a_step_that_somebody_else_has_done_changes_nothing() {
         host.writes()[writes..].iter().find(|write| !asks(write)),
         None
     );
+}
+
+/// Proxmox runs `zfs mount -a` whenever it looks at a ZFS storage: what was just made is busy then,
+/// and mounted a moment later by somebody else, or not.
+#[test]
+fn somebody_else_may_mount_what_was_just_made() {
+    for everybody_is_faster in [true, false] {
+        let (config, host) = (config(EVERYTHING), SimHost::fresh());
+        let racing = Interposed {
+            host: &host,
+            answer: |command: &Command| {
+                let typed = command.to_string();
+                let reasons = [
+                    (
+                        "zfs create",
+                        "dataset is busy\nfilesystem successfully created, but not mounted",
+                    ),
+                    ("zpool create", "dataset is busy"),
+                    ("zfs mount", "filesystem already mounted"),
+                ];
+                let is_it = |(words, _): &(&str, _)| typed.starts_with(words);
+                let (words, reason) = reasons.into_iter().find(is_it)?;
+                let before = host.state().mounts;
+                let answer = host.run(command).unwrap();
+                if host.state().mounts == before {
+                    return Some(answer);
+                }
+                if words != "zfs mount" && !everybody_is_faster {
+                    host.edit(|state| state.mounts = before).unwrap();
+                }
+                Some(Output::failure(1, format!("cannot mount 'x': {reason}\n")))
+            },
+        };
+        let report = run(&plan(&config, &host), &racing);
+        assert_eq!(report.summary.failed, 0, "{}", text(&report, &|_| None));
+        assert_eq!(look(&config, &host), ideal());
+    }
 }
 
 #[test]

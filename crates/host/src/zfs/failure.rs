@@ -63,6 +63,11 @@ pub enum ZfsFailure {
     Other,
 }
 
+/// Whether `zfs create` has made the dataset all the same: only what comes after that failed.
+pub fn was_made(failed: &CommandFailed) -> bool {
+    failed.stderr.contains(" successfully created, but not ")
+}
+
 /// Says what a failure of `zfs` or `zpool` was about.
 pub fn classify(failed: &CommandFailed) -> ZfsFailure {
     let found = failed.stderr.lines().find_map(|line| meaning(line.trim()));
