@@ -212,8 +212,14 @@ def test_answer(arguments):
     return "/tank/data\n" if arguments[-1] == "tank/data" else "legacy\n"
 
 
+def is_any_mounted(dataset):
+    """Whether the dataset or one below it is: then Proxmox takes the storage for active."""
+    mounts = [line.split(" ") for line in (read("/proc/mounts") or "").splitlines()]
+    return any(fields[2] == "zfs" and (fields[0] + "/").startswith(dataset + "/") for fields in mounts)
+
+
 def activate(name, storage):
-    if storage["type"] == "zfspool":
+    if storage["type"] == "zfspool" and not is_any_mounted(storage["pool"]):
         pool = storage["pool"].split("/")[0]
         listed = zfs("zpool", "list", "-o", "name", "-H", pool)
         if pool not in listed.stdout.split():
@@ -224,8 +230,10 @@ def activate(name, storage):
                 f"'{pool}': no such pool available\n\n",
                 1,
             )
-        if ROOT == "/":
-            zfs("zfs", "mount", "-a")
+        mounted = zfs("zfs", "mount", "-a")
+        if mounted.returncode != 0:
+            last = mounted.stderr.strip().splitlines()[-1]
+            raise Refusal(f"create storage failed: could not activate storage '{name}', zfs error: {last}\n\n", 255)
     if storage["type"] == "dir":
         activate_directory(name, storage)
 

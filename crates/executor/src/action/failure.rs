@@ -256,9 +256,11 @@ fn meaning(failure: ZfsFailure) -> Option<(String, Option<String>)> {
 /// What `pvesm` says after waiting ten seconds for the lock on `storage.cfg`.
 const STORAGE_LOCK: &str = "got lock request timeout";
 
-/// Whether `pvesm` has waited in vain for a lock, which another try may get.
-pub(super) fn is_locked_out(failed: &CommandFailed) -> bool {
-    failed.stderr.contains(STORAGE_LOCK)
+/// Whether `pvesm` failed for what passes: it has waited in vain for a lock, or the `zfs mount -a`
+/// with which it activates a ZFS storage met a dataset that somebody else was mounting. What it does
+/// not activate it does not add (pve-storage, `PVE/API2/Storage/Config.pm`, `create`).
+pub(super) fn is_pvesm_busy(failed: &CommandFailed) -> bool {
+    failed.stderr.contains(STORAGE_LOCK) || classify(failed) == ZfsFailure::Busy
 }
 
 /// What Proxmox's tools say about the state of the node (texts as in pve-cluster 8.1 to 9.1 and

@@ -13,7 +13,7 @@ use phoenix_planner::plan::{AddStorage, SetStorage};
 use phoenix_planner::storage::{effective, same_value, stored};
 
 use super::Done;
-use super::failure::{Attempt, Goal, is_locked_out, while_busy};
+use super::failure::{Attempt, Goal, is_pvesm_busy, while_busy};
 use crate::event::Failure;
 
 /// Adds a storage. One that exists already is compared, never changed.
@@ -104,7 +104,7 @@ pub(super) fn set(
     Err(goal.not_in_force(reason))
 }
 
-/// Runs `pvesm`, again while another task holds its lock. It gives the lock ten seconds by itself.
+/// Runs `pvesm`, again while it is busy. It gives its lock ten seconds by itself.
 fn run(
     goal: Goal<'_>,
     host: &dyn Host,
@@ -117,7 +117,7 @@ fn run(
             .map_err(|error| Attempt::Failed(goal.host(&error)))?;
         match output.check(command) {
             Ok(_) => Ok(Ok(())),
-            Err(failed) if is_locked_out(&failed) => Err(Attempt::Busy(goal.command(&failed))),
+            Err(failed) if is_pvesm_busy(&failed) => Err(Attempt::Busy(goal.command(&failed))),
             Err(failed) => Ok(Err(failed)),
         }
     })

@@ -13,6 +13,8 @@ use crate::support::{EVERYTHING, Interposed, config, outcome, plan, run, set_up}
 
 const LOCKED: &str = "trying to acquire cfs lock 'file-storage_cfg' ...\n\
                       cfs-lock 'file-storage_cfg' error: got lock request timeout\n";
+const MOUNTING: &str = "create storage failed: could not activate storage 'x', zfs error: cannot mount \
+                        'quickOS/a': mountpoint or dataset is busy\n\n";
 const NO_QUORUM: &str = "update storage failed: cfs-lock 'file-storage_cfg' error: no quorum!\n";
 
 /// The whole of `EVERYTHING` is there, and the file now wants a larger set of backups kept.
@@ -110,10 +112,11 @@ fn a_change_of_the_same_storage_is_not_overwritten() {
 }
 
 #[test]
-fn a_held_lock_is_waited_for_and_lost_quorum_is_not() {
+fn what_passes_is_waited_for_and_lost_quorum_is_not() {
     for (stderr, fails, tries, outcome_then) in [
         (LOCKED, 1, 2, Outcome::Changed),
         (LOCKED, 100, 7, Outcome::Failed),
+        (MOUNTING, 2, 3, Outcome::Changed),
         (NO_QUORUM, 1, 1, Outcome::Failed),
     ] {
         let (host, config) = drifted();
