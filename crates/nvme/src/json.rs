@@ -2,6 +2,7 @@
 //!
 //! Owns no meaning: it only knows the ways in which smartctl and nvme-cli write a number down.
 
+use phoenix_zfs::text::visible;
 use serde_json::Value;
 
 /// Bytes in one "data unit" of the health log: 1,000 blocks of 512 bytes.
@@ -28,10 +29,10 @@ pub(crate) fn signed(object: &Value, key: &str) -> Option<i64> {
     object.get(key)?.as_i64()
 }
 
-/// The text under `key` without padding; `None` if it is empty.
+/// The text under `key` without padding, fit for a terminal; `None` if it is empty.
 pub(crate) fn text(object: &Value, key: &str) -> Option<String> {
     let trimmed = object.get(key)?.as_str()?.trim();
-    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+    (!trimmed.is_empty()).then(|| visible(trimmed))
 }
 
 fn number(value: &Value) -> Option<u64> {

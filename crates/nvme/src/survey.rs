@@ -11,6 +11,7 @@ use std::thread;
 use camino::Utf8PathBuf;
 use phoenix_host::Host;
 use phoenix_host::command::Command;
+use phoenix_zfs::text::visible;
 
 use crate::drive::{Drive, Source};
 use crate::firmware::{Update, parse_updates};
@@ -152,7 +153,7 @@ fn controller_state(host: &dyn Host, name: &str, serial: Option<&str>) -> Option
 fn kernel_text(host: &dyn Host, path: &str) -> Option<String> {
     let text = host.read_file(&Utf8PathBuf::from(path)).ok()??;
     let trimmed = text.trim();
-    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+    (!trimmed.is_empty()).then(|| visible(trimmed))
 }
 
 /// Standard output, whatever the exit code: both tools print JSON when they fail, too.

@@ -1,4 +1,5 @@
-//! OpenZFS facts as pure data and arithmetic: numbers, names, properties, layouts and space.
+//! OpenZFS facts as pure data and arithmetic: numbers, names, properties, layouts and space; and how
+//! text from a host is shown.
 //!
 //! Everything that both the configuration and the simulated host must agree on with OpenZFS lives
 //! here once. Nothing here knows about configuration files, plans or hosts, and nothing does I/O.
@@ -8,3 +9,4 @@ pub mod name;
 pub mod property;
 pub mod size;
 pub mod space;
+pub mod text;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use phoenix_zfs::text::visible;
 
 use super::lsblk::{BlockDevice, lsblk, parse_lsblk};
 use super::{SWAPS_FILE, links, parse_links, parse_swaps, parse_wipefs, unfinished, wipefs};
@@ -85,9 +86,9 @@ impl fmt::Display for Use {
                 f,
                 "labelled as a member of imported pool \"{pool}\" (zpool labelclear frees a former one)"
             ),
-            Self::Mounted(target) => write!(f, "mounted at {target}"),
+            Self::Mounted(target) => write!(f, "mounted at {}", visible(target)),
             Self::Swap => f.write_str("swap"),
-            Self::Holder { kind, name } => write!(f, "held by {kind} device {name}"),
+            Self::Holder { kind, name } => write!(f, "held by {kind} device {}", visible(name)),
             Self::Zvol => f.write_str("volume of an imported pool"),
         }
     }
@@ -109,7 +110,8 @@ pub struct Signature {
 impl Signature {
     /// What it is, without where: `zfs_member "oldpool" (guid 1529892785564888122)`.
     pub fn what(&self) -> String {
-        let label = self.label.iter().map(|label| format!(" \"{label}\""));
+        // Whoever had the disk before chose the label: it must not pass for more than a label.
+        let label = self.label.iter().map(|label| format!(" {label:?}"));
         let guid = self.pool_guid.iter().map(|guid| format!(" (guid {guid})"));
         std::iter::once(self.kind.clone())
             .chain(label)
@@ -466,5 +468,5 @@ fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
 fn trimmed(text: Option<&str>) -> Option<String> {
     text.map(str::trim)
         .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+        .map(visible)
 }

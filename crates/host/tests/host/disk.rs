@@ -217,6 +217,26 @@ fn a_machine_without_udev_has_disks_without_links() {
     inventory(&host, &pools()).unwrap_err();
 }
 
+/// Whoever had a disk before has chosen its label, and maybe its firmware's words.
+#[test]
+fn a_label_cannot_pass_for_more_than_a_label() {
+    let hostile = r#""x\" (guid 1)\n\u001b[2Jfree\u202e""#;
+    let lsblk = LSBLK.replace(r#""scsi_debug""#, hostile);
+    let wipefs = WIPEFS.replace(r#""hstold""#, hostile);
+    assert!(lsblk != LSBLK && wipefs != WIPEFS);
+    let host = guest()
+        .answers(&disk::lsblk().to_string(), Output::success(lsblk))
+        .answers(PROBE, Output::success(wipefs));
+    let inventory = inventory(&host, &pools()).unwrap();
+    let text = verdicts(&inventory);
+    let named =
+        r#"zfs_member "x\" (guid 1)\n\u{1b}[2Jfree\u{202e}" (guid 1529892785564888122) on sde1"#;
+    assert!(text.contains(named), "{text}");
+    assert_eq!(text.lines().count(), inventory.whole_disks().count());
+    let model = inventory.devices["sda"].model.as_deref();
+    assert_eq!(model, Some(r#"x" (guid 1)\n\u{1b}[2Jfree\u{202e}"#));
+}
+
 /// A pool is known by its number: one that was renamed on import, or a former member that nobody
 /// has cleared, must not look free.
 #[test]

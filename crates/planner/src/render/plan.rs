@@ -6,6 +6,7 @@ use std::fmt::Write;
 use phoenix_config::diagnostic::Severity;
 use phoenix_zfs::property::{Kind, dataset_property, pool_property};
 use phoenix_zfs::size;
+use phoenix_zfs::text::visible;
 
 use super::Style;
 use crate::plan::{Action, Change, Class, Note, Plan, Refusal, Step, Summary};
@@ -106,7 +107,7 @@ fn change_text(change: &Change, style: Style) -> String {
 /// Numbers of bytes in the form that people write, with the exact number behind it.
 fn show_value(field: &str, value: &str) -> String {
     let Some(bytes) = value.parse::<u64>().ok().filter(|_| is_size(field)) else {
-        return value.to_owned();
+        return visible(value);
     };
     match bytes {
         0 if is_limit(field) => "none".to_owned(),

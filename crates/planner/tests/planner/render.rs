@@ -31,6 +31,28 @@ fn changes_refusals_and_notes() {
 }
 
 #[test]
+fn what_somebody_else_set_cannot_draw_on_the_terminal() {
+    let note = r#"{"site:note": "ours"}"#;
+    let file = file_with(&[(
+        "/zfs/datasets/0/properties",
+        serde_json::from_str(note).unwrap(),
+    )]);
+    let mut host = settled(&file);
+    set(
+        &mut host,
+        "tank/vm",
+        "site:note",
+        "\u{1b}[2Jfree\nNo changes.",
+        "local",
+    );
+    let text = plain(&file, &host);
+    assert!(
+        text.contains("site:note  \\u{1b}[2Jfree\\nNo changes. -> ours"),
+        "{text}"
+    );
+}
+
+#[test]
 fn nothing_to_do() {
     assert_eq!(
         plain(&file(), &settled(&file())),
