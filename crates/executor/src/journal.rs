@@ -3,8 +3,9 @@
 //! One JSON object a line: first the header, then every event as it happens. Before a step starts,
 //! the disk has the line that announces it and all lines before; lines that come together are
 //! waited for together, as waiting for each cost a tenth of a large run on real ZFS. So after a
-//! power cut the journal names every step that may have begun, and only its last line may be torn. A directory keeps the journals of the newest [`KEPT`] runs. Nothing
-//! here decides where that directory is.
+//! power cut the journal names every step that may have begun, and only its last line may be torn.
+//! A directory keeps the journals of the newest [`KEPT`] runs. Nothing here decides where that
+//! directory is.
 
 mod read;
 mod run;

@@ -636,18 +636,22 @@ mod tests {
 
     #[test]
     fn no_step_starts_before_its_announcement_is_synced() {
-        /// The steps that were announced, and how many of them when `sync` came last.
         #[derive(Default)]
-        struct Announced(Vec<String>, Arc<Mutex<BTreeSet<String>>>, usize);
+        struct Announced {
+            since_sync: Vec<String>,
+            synced: Arc<Mutex<BTreeSet<String>>>,
+            syncs: usize,
+        }
         impl Observer for Announced {
             fn event(&mut self, event: &Event) {
                 if let Event::StepStart { id, .. } = event {
-                    self.0.push(id.to_string());
+                    self.since_sync.push(id.to_string());
                 }
             }
             fn sync(&mut self) {
-                self.1.lock().unwrap().extend(self.0.drain(..));
-                self.2 += 1;
+                let mut synced = self.synced.lock().unwrap();
+                synced.extend(self.since_sync.drain(..));
+                self.syncs += 1;
             }
         }
         let plan = plan(
@@ -655,7 +659,7 @@ mod tests {
             &[],
         );
         let mut observer = Announced::default();
-        let synced = Arc::clone(&observer.1);
+        let synced = Arc::clone(&observer.synced);
         let perform = |step: &Step, _: &dyn Host| {
             let known = synced.lock().unwrap().contains(&step.id.to_string());
             assert!(known, "{} started unannounced", step.id);
@@ -664,7 +668,7 @@ mod tests {
         let report = walk(&plan, &Yes, &jobs(4), &mut observer, &perform).unwrap();
         assert_eq!(report.summary.changed, 4);
         // Together at the start, at most once for each end, and at the end.
-        assert!(observer.2 <= 6, "{} syncs", observer.2);
+        assert!(observer.syncs <= 6, "{} syncs", observer.syncs);
     }
 
     #[test]

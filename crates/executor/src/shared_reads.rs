@@ -4,9 +4,10 @@
 //! after, and starting `find` or `zfs get` costs ten times what one more name costs it. So a step
 //! that has to wait for the command of another one shares the next command with all who wait, as
 //! databases commit in groups. Nothing waits for a clock, and nothing is remembered: an answer
-//! goes only to those who had asked before its command was started. Datasets of different pools,
-//! and paths of different directories, share nothing, because a pool that hangs must hold up
-//! nobody else.
+//! goes only to those who had asked before its command was started. Datasets of different pools
+//! share nothing, because a pool that hangs must hold up nobody else; nor do paths of different
+//! directories. Where pools have mountpoints in one directory, one that hangs holds the others up
+//! until the command's time is over; then each is asked about alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

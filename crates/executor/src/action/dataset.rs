@@ -199,8 +199,8 @@ fn with_what_took_effect(
 /// Mounts a dataset that should be mounted at `mountpoint` and is not.
 ///
 /// Somebody else may mount it at any moment: Proxmox runs `zfs mount -a` whenever it activates a
-/// ZFS storage (pve-storage, `PVE/Storage/ZFSPoolPlugin.pm`, `activate_storage`), and its status
-/// daemon does that every ten seconds.
+/// ZFS storage of which nothing is mounted (pve-storage, `PVE/Storage/ZFSPoolPlugin.pm`,
+/// `activate_storage`), and its status daemon does that every ten seconds.
 pub(super) fn mount_at(
     dataset: &str,
     mountpoint: &str,
