@@ -101,7 +101,7 @@ impl Guest {
         Ok(Self {
             folder,
             image,
-            remote: Remote { port, key },
+            remote: Remote::new(port, key),
         })
     }
 
@@ -186,6 +186,11 @@ impl Guest {
     /// Where the guest's console goes.
     pub fn console(&self) -> Utf8PathBuf {
         self.folder.join("console.log")
+    }
+
+    /// Where a connection that stays open between commands has its socket.
+    pub fn socket(&self) -> Utf8PathBuf {
+        self.folder.join("ssh.sock")
     }
 
     fn pid(&self) -> Option<u32> {

@@ -14,6 +14,8 @@ pub struct Remote {
     pub port: u16,
     /// The private key.
     pub key: Utf8PathBuf,
+    /// The socket of a connection that stays open between commands, if there is one.
+    socket: Option<Utf8PathBuf>,
 }
 
 /// What a command in the guest left behind.
@@ -28,6 +30,34 @@ pub struct Ended {
 }
 
 impl Remote {
+    /// A guest whose ssh port is `port` on 127.0.0.1; every command opens a connection of its own.
+    pub fn new(port: u16, key: Utf8PathBuf) -> Self {
+        Self {
+            port,
+            key,
+            socket: None,
+        }
+    }
+
+    /// Opens a connection that all commands of the returned value share, and whoever else uses
+    /// `socket` as ssh's `ControlPath`. It ends with the guest.
+    ///
+    /// # Errors
+    /// When the guest cannot be reached.
+    pub fn kept_open(&self, socket: &Utf8Path) -> Result<Self, LabError> {
+        let shared = Self {
+            socket: Some(socket.to_owned()),
+            ..self.clone()
+        };
+        shared.check("true")?;
+        Ok(shared)
+    }
+
+    /// The socket of the connection that stays open, if there is one.
+    pub fn socket(&self) -> Option<&Utf8Path> {
+        self.socket.as_deref()
+    }
+
     /// Runs a line of shell as root, whatever its exit code.
     ///
     /// # Errors
@@ -121,8 +151,13 @@ impl Remote {
                 "ConnectTimeout=10",
                 "-o",
                 "ServerAliveInterval=15",
-            ])
-            .arg("root@127.0.0.1");
+            ]);
+        if let Some(socket) = &self.socket {
+            let path = format!("ControlPath={socket}");
+            command.args(["-o", "ControlMaster=auto", "-o", "ControlPersist=yes"]);
+            command.args(["-o", &path]);
+        }
+        command.arg("root@127.0.0.1");
         command
     }
 }

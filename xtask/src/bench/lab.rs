@@ -2,7 +2,8 @@
 //! guest with real OpenZFS, round by round; and a run of phoenix with nothing to do beside the bare
 //! reads that it consists of.
 //!
-//! Everybody is started over ssh from this machine and timed with it, as a user would start them.
+//! Everybody is started from this machine over one ssh connection that is open before the clock
+//! starts, and takes turns at going first.
 
 #![expect(
     clippy::disallowed_methods,
@@ -91,10 +92,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
         false => None,
     };
     let guest = boot(args.keep)?;
-    setup::install(&guest.remote, &binary)?;
+    let remote = guest.remote.kept_open(&guest.socket())?;
+    setup::install(&remote, &binary)?;
     let machine = machine()?;
     let contestant = Contestant {
-        remote: &guest.remote,
+        remote: &remote,
         playbooks,
         limit: args.limit,
     };
@@ -159,7 +161,8 @@ impl Args {
     }
 }
 
-/// One task, done by everybody in turn, round after round, each time on empty drives.
+/// One task, done by everybody in turn, round after round, each time on empty drives. Each round
+/// begins with another one: who goes first on a fresh guest pays for its cold caches.
 fn contest(
     title: &str,
     task: &Task,
@@ -170,29 +173,12 @@ fn contest(
     contestant.prepare(task)?;
     let mut results: Vec<(Way, Rounds)> =
         ways.iter().map(|way| (*way, Rounds::default())).collect();
-    for round in 1..=args.rounds {
-        for (way, rounds) in &mut results {
-            let slow = |run: &Run| match run {
-                Run::Ended { seconds, .. } => *seconds > ONCE_SECONDS,
-                Run::Over(_) => true,
-            };
-            if rounds.first.iter().any(slow) {
-                continue;
-            }
-            contestant.start_over(task)?;
-            let first = contestant.run(*way, Turn::First)?;
-            eprintln!("{title}, round {round}, {}: {first:?}", way.title());
-            rounds.first.push(first);
-            if matches!(first, Run::Over(_)) {
-                continue;
-            }
-            contestant.check(task, *way)?;
-            let again = contestant.run(*way, Turn::Again)?;
-            eprintln!(
-                "{title}, round {round}, {}, nothing to do: {again:?}",
-                way.title()
-            );
-            rounds.again.push(again);
+    for round in 0..args.rounds {
+        let first = usize::try_from(round)? % results.len().max(1);
+        let (late, early) = results.split_at_mut(first);
+        for (way, rounds) in early.iter_mut().chain(late) {
+            let title = format!("{title}, round {}, {}", round + 1, way.title());
+            run_once(&title, task, *way, contestant, rounds)?;
         }
     }
     let ways = results
@@ -203,6 +189,35 @@ fn contest(
         title: title.to_owned(),
         ways,
     })
+}
+
+/// One round of one way: a first run and one with nothing to do.
+fn run_once(
+    title: &str,
+    task: &Task,
+    way: Way,
+    contestant: &Contestant<'_>,
+    rounds: &mut Rounds,
+) -> Result<(), Box<dyn Error>> {
+    let slow = |run: &Run| match run {
+        Run::Ended { seconds, .. } => *seconds > ONCE_SECONDS,
+        Run::Over(_) => true,
+    };
+    if rounds.first.iter().any(slow) {
+        return Ok(());
+    }
+    contestant.start_over(task)?;
+    let first = contestant.run(way, Turn::First)?;
+    eprintln!("{title}: {first:?}");
+    rounds.first.push(first);
+    if matches!(first, Run::Over(_)) {
+        return Ok(());
+    }
+    contestant.check(task, way)?;
+    let again = contestant.run(way, Turn::Again)?;
+    eprintln!("{title}, nothing to do: {again:?}");
+    rounds.again.push(again);
+    Ok(())
 }
 
 /// The user's whole plan with nothing to do, alone, beside a pool full of what the file does not

@@ -47,11 +47,15 @@ pub(super) fn install() -> Result<Playbooks, Box<dyn Error>> {
 }
 
 impl Playbooks {
-    /// Writes the inventory and the variables of a task.
+    /// Writes the inventory and the variables of a task. Ansible uses the connection that is open.
     pub(super) fn prepare(&self, remote: &Remote, variables: &str) -> Result<(), Box<dyn Error>> {
+        let shared = match remote.socket() {
+            Some(socket) => format!(" ansible_control_path={socket}"),
+            None => String::new(),
+        };
         let inventory = format!(
             "guest ansible_host=127.0.0.1 ansible_port={} ansible_user=root \
-             ansible_ssh_private_key_file={}\n",
+             ansible_ssh_private_key_file={}{shared}\n",
             remote.port, remote.key
         );
         fs::write(self.folder.join("inventory"), inventory)?;
