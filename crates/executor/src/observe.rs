@@ -14,11 +14,9 @@ mod system;
 use std::collections::BTreeMap;
 
 pub(crate) use disks::{observed_vdev, obstacles};
-use phoenix_host::disk::Inventory;
 use phoenix_host::parse::ReadError;
 use phoenix_host::readonly::ReadOnly;
-use phoenix_host::zpool::ImportedPools;
-use phoenix_host::{Host, disk, zpool};
+use phoenix_host::{Host, disk};
 use phoenix_planner::observed::{
     Observed, ObservedDirectory, ObservedDisk, ObservedExports, ObservedImportable,
 };
@@ -112,46 +110,26 @@ struct Storage {
     access: access::Access,
 }
 
-/// The block devices, and what speaks against a new pool on some of them, by kernel name.
-#[derive(Debug, Default)]
-struct Disks {
-    inventory: Inventory,
-    unfit: BTreeMap<String, String>,
-    importable: BTreeMap<String, ObservedImportable>,
-}
-
 fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveError> {
     let asks_zfs = !(wanted.pools.is_empty() && wanted.disks.is_empty());
-    let imported = if asks_zfs {
-        zpool::imported(host).map_err(about("the ZFS pools"))?
+    let (imported, inventory) = if asks_zfs {
+        disk::look(host).map_err(about("the ZFS pools and disks"))?
     } else {
-        ImportedPools::default()
+        Default::default()
     };
     let pools = pools::select(host, wanted, &imported).map_err(about("the ZFS pools"))?;
-    let disks = || {
-        if !asks_zfs {
-            return Ok(Disks::default());
-        }
-        let inventory = disk::inventory(host, &imported)?;
+    let new_pools = || {
         let unfit = health::unfit(host, wanted, &imported, &inventory);
         let importable = disks::importable(host, wanted, &imported, &inventory)?;
-        Ok(Disks {
-            inventory,
-            unfit,
-            importable,
-        })
+        Ok((unfit, importable))
     };
-    let (disks, (facts, directories)) = rayon::join(disks, || {
+    let (new_pools, (facts, directories)) = rayon::join(new_pools, || {
         rayon::join(
             || pools::facts(host, wanted, &pools),
             || system::directories(host, wanted, &pools),
         )
     });
-    let Disks {
-        inventory,
-        unfit,
-        importable,
-    } = disks.map_err(about("the disks"))?;
+    let (unfit, importable) = new_pools.map_err(about("the disks"))?;
     let mut facts = facts.map_err(about("the ZFS pools and datasets"))?;
     facts.add_layouts(&pools, &inventory);
     let directories = directories.map_err(about("the directories"))?;

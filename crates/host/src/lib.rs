@@ -12,6 +12,7 @@ pub mod local;
 pub mod lock;
 pub mod mounts;
 pub mod nfs;
+pub mod parallel;
 pub mod parse;
 pub mod pve;
 pub mod readonly;

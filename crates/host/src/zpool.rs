@@ -15,7 +15,7 @@ pub use status::{DiskStatus, PoolStatus, VdevStatus, parse_status};
 use crate::command::{Command, Program};
 use crate::parse::{ParseError, ReadError};
 use crate::zfs::{PropertyRow, ZfsFailure, classify, parse_rows};
-use crate::{Host, HostError};
+use crate::{Host, HostError, parallel};
 
 /// What a top-level vdev is for, in the order in which `zpool create` is given them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -206,15 +206,10 @@ pub struct ImportedPools {
 /// When `zpool` fails or answers nonsense.
 pub fn imported(host: &dyn Host) -> Result<ImportedPools, ReadError> {
     let mut imported = ImportedPools::default();
-    for pool in read_list(host)? {
-        let state = host.read_file(&state_path(&pool.name))?;
-        let suspended = state.as_deref().map(str::trim) == Some("SUSPENDED");
-        let layout = if suspended {
-            None
-        } else {
-            read_status(host, &pool.name)?
-        };
-        match layout {
+    let pools = read_list(host)?;
+    let layouts = parallel::each(&pools, |pool| read_layout(host, &pool.name));
+    for (pool, layout) in pools.into_iter().zip(layouts) {
+        match layout? {
             Some(layout) => {
                 imported.layouts.insert(pool.name.clone(), layout);
             }
@@ -240,8 +235,12 @@ fn read_list(host: &dyn Host) -> Result<Vec<PoolRow>, ReadError> {
     }
 }
 
-/// The layout of a pool; `None` when it does not answer in time.
-fn read_status(host: &dyn Host, pool: &str) -> Result<Option<PoolStatus>, ReadError> {
+/// The layout of a pool; `None` when it is suspended or does not answer in time.
+fn read_layout(host: &dyn Host, pool: &str) -> Result<Option<PoolStatus>, ReadError> {
+    let state = host.read_file(&state_path(pool))?;
+    if state.as_deref().map(str::trim) == Some("SUSPENDED") {
+        return Ok(None);
+    }
     let command = status(pool);
     match host.run(&command) {
         Err(HostError::TimedOut { .. }) => Ok(None),

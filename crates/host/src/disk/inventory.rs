@@ -12,8 +12,8 @@ use phoenix_zfs::text::visible;
 use super::lsblk::{BlockDevice, lsblk, parse_lsblk};
 use super::{SWAPS_FILE, links, parse_links, parse_swaps, parse_wipefs, unfinished, wipefs};
 use crate::parse::ReadError;
-use crate::zpool::ImportedPools;
-use crate::{Host, HostError};
+use crate::zpool::{self, ImportedPools};
+use crate::{Host, HostError, parallel};
 
 /// One block device with everything known about it and what is on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -144,9 +144,13 @@ impl Inventory {
         }
     }
 
-    /// The whole disk that a path leads to, also from one of its partitions.
+    /// The whole disk that a path leads to, also from one of its partitions, even one that was made
+    /// after the disk was looked at.
     pub fn whole_disk(&self, path: &Utf8Path) -> Option<&Disk> {
-        let mut device = self.find(path)?;
+        let Some(mut device) = self.find(path) else {
+            let disk = self.find(disk_of_partition(path)?)?;
+            return (disk.kind == "disk").then_some(disk);
+        };
         // Each step leads to another device, so there are no more steps than devices.
         for _ in 0..self.devices.len() {
             if device.kind != "part" {
@@ -168,21 +172,35 @@ impl Inventory {
 /// # Errors
 /// When a command fails or answers nonsense.
 pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadError> {
-    let ask = |command| {
-        host.run(&command)?
-            .check(&command)
-            .map(str::to_owned)
-            .map_err(ReadError::from)
+    judge(host, devices(host)?, pools)
+}
+
+/// Reads every imported pool, and every block device with what uses it and what is on it.
+///
+/// # Errors
+/// When a command fails or answers nonsense.
+pub fn look(host: &dyn Host) -> Result<(ImportedPools, Inventory), ReadError> {
+    let (pools, devices) = parallel::both(|| zpool::imported(host), || devices(host));
+    let pools = pools?;
+    let inventory = judge(host, devices?, &pools)?;
+    Ok((pools, inventory))
+}
+
+/// The block devices, their links and what is swapped to; not yet what else they are used for.
+fn devices(host: &dyn Host) -> Result<Inventory, ReadError> {
+    let read_tree = || {
+        let command = lsblk();
+        let output = host.run(&command)?;
+        Ok::<_, ReadError>(parse_lsblk(output.check(&command)?)?)
     };
-    let tree = parse_lsblk(&ask(lsblk())?)?;
-    let links = read_links(host)?;
+    let (tree, links) = parallel::both(read_tree, || read_links(host));
     let swaps = host.read_file(Utf8Path::new(SWAPS_FILE))?;
     let swaps = parse_swaps(swaps.as_deref().unwrap_or(""))?;
     let mut inventory = Inventory {
         devices: BTreeMap::new(),
-        links,
+        links: links?,
     };
-    for device in &tree {
+    for device in &tree? {
         inventory.add(device, None);
     }
     for (link, name) in &inventory.links {
@@ -193,6 +211,15 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
     for swap in &swaps {
         inventory.mark(Utf8Path::new(swap), Use::Swap);
     }
+    Ok(inventory)
+}
+
+/// Adds what speaks against writing: imported pools, and what is on the disks themselves.
+fn judge(
+    host: &dyn Host,
+    mut inventory: Inventory,
+    pools: &ImportedPools,
+) -> Result<Inventory, ReadError> {
     let mut unsure = pools.silent.clone();
     unsure.extend(inventory.mark_pools(pools));
     inventory.raise();
@@ -201,6 +228,21 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
     inventory.mark_numbered(pools);
     unfinished::forget(&mut inventory.devices);
     Ok(inventory)
+}
+
+/// The disk that a partition's name speaks of: `-part1` behind a link (systemd's
+/// `60-persistent-storage.rules`), a number behind the kernel's name, after a `p` where that ends in
+/// a digit itself (Linux `block/genhd.c`, `disk_name`).
+fn disk_of_partition(path: &Utf8Path) -> Option<&Utf8Path> {
+    let digit = |c: char| c.is_ascii_digit();
+    let stem = path.as_str().trim_end_matches(digit);
+    let disk = if path.starts_with("/dev/disk") {
+        stem.strip_suffix("-part")?
+    } else {
+        let before_p = stem.strip_suffix('p').filter(|disk| disk.ends_with(digit));
+        before_p.unwrap_or(stem)
+    };
+    (stem.len() < path.as_str().len()).then_some(Utf8Path::new(disk))
 }
 
 /// What udev links to which device. Without udev there is no `/dev/disk`, and so no link.

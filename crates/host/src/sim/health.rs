@@ -170,8 +170,9 @@ pub(super) fn nvme(state: &State, args: &[String]) -> Output {
 pub(super) fn sysfs(state: &State, path: &Utf8Path) -> Option<String> {
     let parts: Vec<&str> = path.as_str().split('/').collect();
     let text = match parts[..] {
-        ["", "sys", "class", "nvme", controller, file] => {
-            let (_, disk) = nvme_disk(state, &format!("/dev/{controller}"))?;
+        ["", "sys", "class", "nvme", device, file]
+        | ["", "sys", "block", device, "device", file] => {
+            let (_, disk) = nvme_disk(state, &format!("/dev/{device}"))?;
             match file {
                 "state" => "live".to_owned(),
                 "firmware_rev" => disk.health.firmware.clone(),

@@ -112,6 +112,21 @@ fn links_nodes_and_partitions_lead_to_their_disk() {
     assert_eq!(whole("/dev/sda9"), Some("sda"));
     assert_eq!(whole("/dev/sda"), Some("sda"));
     assert_eq!(whole("/dev/disk/by-id/none"), None);
+    // Partitions that were made after the look: their names say where.
+    assert_eq!(
+        whole("/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_PHX4TC03-part1"),
+        Some(nvme.kernel_name.as_str())
+    );
+    assert_eq!(
+        whole(&format!("{}p1", nvme.path)),
+        Some(nvme.kernel_name.as_str())
+    );
+    assert_eq!(whole("/dev/sda7"), Some("sda"));
+    // A disk that is gone is no partition of one whose name its own begins with.
+    for gone in ["nvme-QEMU_NVMe_Ctrl_PHX4TC031", "none-part1"] {
+        assert_eq!(whole(&format!("/dev/disk/by-id/{gone}")), None);
+    }
+    assert_eq!(whole("/dev/nvme0n12"), None);
     assert_eq!(find("/dev/mapper/hst-vol").unwrap().kind, "dm");
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::disk::{Inventory, inventory};
+use phoenix_host::disk::{Inventory, look};
 use phoenix_host::parse::ReadError;
 use phoenix_host::zpool::{self, ImportedPools, PoolStatus};
 
@@ -26,8 +26,7 @@ pub struct Scope {
 /// # Errors
 /// When the pools or the block devices cannot be read.
 pub fn scope(host: &dyn Host) -> Result<Scope, ReadError> {
-    let imported = zpool::imported(host)?;
-    let inventory = inventory(host, &imported)?;
+    let (imported, inventory) = look(host)?;
     Ok(Scope {
         drives: nvme_drives(&inventory),
         pools: pools(host, &imported, &inventory),

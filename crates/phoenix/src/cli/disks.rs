@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use phoenix::host::disk::{self, Disk};
 use phoenix::host::readonly::ReadOnly;
-use phoenix::host::zpool;
 use phoenix::zfs::size;
 use phoenix::{ExitStatus, Host};
 use serde_json::{Value, json};
@@ -34,8 +33,7 @@ pub(crate) fn run(terminal: &Terminal, args: &DisksArgs) -> CommandResult {
 
 fn whole_disks(host: &dyn Host) -> Result<Vec<Disk>, Failure> {
     let failed = |error| Failure::from_error(ExitStatus::Failed, &error);
-    let pools = zpool::imported(host).map_err(failed)?;
-    let inventory = disk::inventory(host, &pools).map_err(failed)?;
+    let (_, inventory) = disk::look(host).map_err(failed)?;
     Ok(inventory.whole_disks().cloned().collect())
 }
 
