@@ -12,8 +12,8 @@ use phoenix_host::disk::Inventory;
 use phoenix_host::zpool::ImportedPools;
 use phoenix_nvme::history::History;
 use phoenix_nvme::report::Facts;
-use phoenix_nvme::survey::{nvme_drives, survey};
-use phoenix_nvme::{Policy, assess};
+use phoenix_nvme::survey::nvme_drives;
+use phoenix_nvme::{Policy, assess, survey};
 use phoenix_planner::wanted::Wanted;
 
 /// What speaks against a new pool on a drive, in words, by kernel name. Drives of pools that are
@@ -41,7 +41,7 @@ pub(super) fn unfit(
         policy.wear_critical_percent = percent.into();
     }
     let report = assess(Facts {
-        drives: survey(host, &drives),
+        drives: survey::health(host, &drives),
         pools: Vec::new(),
         updates: Vec::new(),
         history: &History::default(),

@@ -89,6 +89,24 @@ fn both_tools_tell_the_same_health() {
 }
 
 #[test]
+fn health_alone_takes_one_question_and_more_only_for_a_drive_that_complains_of_heat() {
+    let health = |host: &CannedHost| survey::health(host, &[NAME.to_owned()]).remove(0);
+    // Neither smartctl nor the drive's details are there to be asked.
+    let quick = health(&host(&["nvme"]));
+    assert_eq!(quick.source, Source::NvmeCli);
+    assert_eq!(quick.health, look(&host(&["nvme"])).health);
+    assert_eq!(quick.firmware.as_deref(), Some("10.0.2"));
+    assert_eq!(quick.critical_celsius, None);
+    assert_eq!(health(&host(&["smartctl"])).source, Source::Smartctl);
+
+    let cool = fixture("lab/nvme-smart-log.json");
+    let hot = cool.replace("\"critical_warning\":0", "\"critical_warning\":2");
+    assert_ne!(hot, cool);
+    let hot = host(&["nvme"]).answer("nvme smart-log -o json /dev/nvme1n1", 0, &hot);
+    assert_eq!(health(&hot).critical_celsius, Some(100));
+}
+
+#[test]
 fn nvme_cli_adds_limits_and_formats() {
     let drive = look(&host(&["smartctl", "nvme"]));
     assert_eq!(
