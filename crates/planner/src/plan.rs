@@ -220,18 +220,19 @@ impl Operation {
         }
     }
 
-    /// Where the host itself would lock, so that two such steps never run at once: pools whose
-    /// disks udev is still renaming (lab: a create beside another failed), Proxmox's
-    /// `storage.cfg`, one container's configuration, the one exports file, systemd, the one module file.
+    /// Where the host itself would lock, so that two such steps never run at once: Proxmox's
+    /// `storage.cfg`, one container's configuration, the one exports file, systemd, the one module
+    /// file. Pools on different disks have nothing in common.
     pub fn lane(&self) -> Option<String> {
         match self {
-            Self::CreatePool(_) | Self::ImportPool(_) => Some("disks".to_owned()),
             Self::AddStorage(_) | Self::SetStorage(_) => Some("storage.cfg".to_owned()),
             Self::SetExport(_) => Some("exports".to_owned()),
             Self::SetBootOrder(_) => Some("systemd".to_owned()),
             Self::SetMount(set) => Some(format!("container:{}", set.container)),
             Self::SetArc(_) => Some("modprobe".to_owned()),
-            Self::SetPool(_)
+            Self::CreatePool(_)
+            | Self::ImportPool(_)
+            | Self::SetPool(_)
             | Self::CreateDataset(_)
             | Self::SetDataset(_)
             | Self::SetPermissions(_) => None,

@@ -8,13 +8,13 @@ use phoenix_host::command::{Command, CommandFailed};
 use phoenix_host::disk::Inventory;
 use phoenix_host::zfs::{ZfsFailure, classify};
 use phoenix_host::zpool::{self, PoolSpec, VdevSpec, VdevStatus};
-use phoenix_host::{Host, system};
+use phoenix_host::{Host, parallel, system};
 use phoenix_planner::observed::{ObservedVdev, VdevClass};
 use phoenix_planner::plan::{CreatePool, ImportPool, PlannedVdev, SetPool};
 
 use super::failure::Goal;
 use super::properties::{self, Live, by_name, describe, differing};
-use super::{Done, dataset, disks};
+use super::{Done, Shared, dataset, disks};
 use crate::event::Failure;
 use crate::observe::observed_vdev;
 
@@ -23,28 +23,28 @@ use crate::observe::observed_vdev;
 pub(super) fn create(
     operation: &CreatePool,
     host: &dyn Host,
-    retry_pause: Duration,
+    shared: &Shared,
 ) -> Result<Done, Failure> {
     let pool = &operation.pool;
     let goal = format!("cannot create pool \"{pool}\"");
     let goal = Goal(&goal);
-    if exists(goal, host, pool)? {
-        return compare(operation, goal, host).map(|()| Done::Unchanged);
+    let look = shared.looks.look(goal, host)?;
+    if look.pools.pools.contains_key(pool) {
+        return compare(operation, goal, host, &look.inventory).map(|()| Done::Unchanged);
     }
     let disks: Vec<_> = operation
         .vdevs
         .iter()
         .flat_map(|vdev| &vdev.disks)
         .collect();
-    let _lock = disks::lock(goal, host)?;
-    disks::prepare(goal, host, &disks)?;
+    disks::prepare(goal, host, &look, &disks)?;
     let command = zpool::create(&spec(operation));
     let first = try_run(goal, host, &command)?;
     let failed = match first {
         // Partition nodes of a disk that was just freed may lag behind (udev): once more. The disks
         // may carry ZFS's own partitions by now; what else is on them, ZFS refuses without -f.
         Some(failed) if classify(&failed) == ZfsFailure::DeviceRace => {
-            std::thread::sleep(retry_pause);
+            std::thread::sleep(shared.retry_pause);
             goal.run(host, &system::settle())?;
             try_run(goal, host, &command)?
         }
@@ -53,12 +53,12 @@ pub(super) fn create(
     match failed {
         // Made, and somebody else mounts its root dataset just now.
         Some(failed) if classify(&failed) == ZfsFailure::Busy && exists(goal, host, pool)? => {
-            mount_root(goal, host, pool, retry_pause)?;
+            mount_root(goal, host, pool, shared.retry_pause)?;
         }
         Some(failed) => return Err(explain(goal, host, pool, &failed)),
         None => {}
     }
-    compare(operation, goal, host).map(|()| Done::Changed)
+    compare(operation, goal, host, &look.inventory).map(|()| Done::Changed)
 }
 
 /// Mounts the root dataset where it says that it belongs, if it does anywhere.
@@ -130,22 +130,32 @@ fn explain(goal: Goal<'_>, host: &dyn Host, pool: &str, failed: &CommandFailed) 
 
 /// Confirms that the pool is there and is what the plan wants: its disks, its properties and those
 /// of its root dataset.
-fn compare(operation: &CreatePool, goal: Goal<'_>, host: &dyn Host) -> Result<(), Failure> {
+fn compare(
+    operation: &CreatePool,
+    goal: Goal<'_>,
+    host: &dyn Host,
+    inventory: &Inventory,
+) -> Result<(), Failure> {
     let pool = &operation.pool;
-    let inventory = disks::look(goal, host)?;
-    let text = goal.run(host, &zpool::status(pool))?;
+    let wanted = &operation.root_properties;
+    let read_pool = || {
+        let text = goal.run(host, &zpool::status(pool))?;
+        let live = read(goal, host, pool, &operation.properties)?;
+        Ok((text, live))
+    };
+    let (read_pool, root) =
+        parallel::both(read_pool, || properties::read(goal, host, pool, wanted));
+    let (text, live) = read_pool?;
+    let root = root?.unwrap_or_default();
     let status = zpool::parse_status(&text).map_err(|error| goal.parse(&error))?;
-    if layout(&status.vdevs, &inventory) != wanted_layout(&operation.vdevs, &inventory) {
+    if layout(&status.vdevs, inventory) != wanted_layout(&operation.vdevs, inventory) {
         return Err(other_vdevs(goal, text));
     }
-    let live = read(goal, host, pool, &operation.properties)?;
     let left = differing(&operation.properties, &live);
     if !left.is_empty() {
         let reason = format!("the pool is there, but {}", describe(&left, &live));
         return Err(goal.not_in_force(reason));
     }
-    let wanted = &operation.root_properties;
-    let root = properties::read(goal, host, pool, wanted)?.unwrap_or_default();
     let left = differing(wanted, &root);
     if !left.is_empty() {
         let reason = format!(
@@ -203,17 +213,18 @@ fn wanted_layout(vdevs: &[PlannedVdev], inventory: &Inventory) -> Layout {
 pub(super) fn import(
     operation: &ImportPool,
     host: &dyn Host,
-    retry_pause: Duration,
+    shared: &Shared,
 ) -> Result<Done, Failure> {
     let pool = &operation.pool;
     let goal = format!("cannot import pool \"{pool}\"");
     let goal = Goal(&goal);
     let vdevs = &operation.vdevs;
     let disks: Vec<_> = vdevs.iter().flat_map(|vdev| &vdev.disks).collect();
-    let _lock = disks::lock(goal, host)?;
-    let inventory = disks::identify(goal, host, &disks)?;
-    let wanted = wanted_layout(vdevs, &inventory);
-    let imported = !exists(goal, host, pool)?;
+    let look = shared.looks.look(goal, host)?;
+    disks::identify(goal, &look, &disks)?;
+    let inventory = &look.inventory;
+    let wanted = wanted_layout(vdevs, inventory);
+    let imported = !look.pools.pools.contains_key(pool);
     if imported {
         let text = goal.run(host, &zpool::importable())?;
         let found = zpool::parse_importable(&text).map_err(|error| goal.parse(&error))?;
@@ -222,7 +233,7 @@ pub(super) fn import(
                 && found.name == *pool
                 && found.state == "ONLINE"
                 && found.status.is_none()
-                && layout(&found.vdevs, &inventory) == wanted
+                && layout(&found.vdevs, inventory) == wanted
         });
         if !same {
             return Err(goal.moved_on("the pool on its disks has changed"));
@@ -237,7 +248,7 @@ pub(super) fn import(
     }
     let text = goal.run(host, &zpool::status(pool))?;
     let status = zpool::parse_status(&text).map_err(|error| goal.parse(&error))?;
-    if layout(&status.vdevs, &inventory) != wanted {
+    if layout(&status.vdevs, inventory) != wanted {
         return Err(other_vdevs(goal, text));
     }
     let properties = SetPool {
@@ -245,7 +256,7 @@ pub(super) fn import(
         properties: operation.properties.clone(),
         root_properties: operation.root_properties.clone(),
     };
-    let set = set(&properties, host, retry_pause)?;
+    let set = set(&properties, host, shared.retry_pause)?;
     Ok(if imported { Done::Changed } else { set })
 }
 

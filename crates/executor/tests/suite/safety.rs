@@ -347,12 +347,16 @@ fn disks_are_looked_at_and_written_under_proxmox_lock() {
         None
     );
     let guarded = host.guarded.lock().unwrap();
-    let position = |start: &str| guarded.iter().position(|typed| typed.starts_with(start));
+    // The other pool is made, and read back, at the same time.
+    let position = |start: &str, end: &str| {
+        let wanted = |typed: &String| typed.starts_with(start) && typed.ends_with(end);
+        guarded.iter().position(wanted)
+    };
     let order = [
-        position("wipefs -J"),
-        position("wipefs -a"),
-        position("zpool create"),
-        position("zpool status"),
+        position("wipefs -J", ""),
+        position("wipefs -a", ""),
+        position("zpool create", DISK),
+        position("zpool status", " fastData"),
     ];
     assert!(
         order.iter().all(Option::is_some) && order.is_sorted(),

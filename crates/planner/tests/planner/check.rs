@@ -49,7 +49,7 @@ fn every_damage_is_found() {
             "dataset:tank/vm has an operation that does not fit its action",
         ),
         (
-            |plan| plan.steps[POOL].lane = None,
+            |plan| plan.steps[POOL].lane = Some("exports".to_owned()),
             "pool:tank is in the wrong lane",
         ),
         (
