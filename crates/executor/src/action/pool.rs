@@ -138,15 +138,11 @@ fn compare(
 ) -> Result<(), Failure> {
     let pool = &operation.pool;
     let wanted = &operation.root_properties;
-    let read_pool = || {
-        let text = goal.run(host, &zpool::status(pool))?;
-        let live = read(goal, host, pool, &operation.properties)?;
-        Ok((text, live))
-    };
-    let (read_pool, root) =
-        parallel::both(read_pool, || properties::read(goal, host, pool, wanted));
-    let (text, live) = read_pool?;
-    let root = root?.unwrap_or_default();
+    let read_status = || goal.run(host, &zpool::status(pool));
+    let read_pool = || read(goal, host, pool, &operation.properties);
+    let read_root = || properties::read(goal, host, pool, wanted);
+    let (text, (live, root)) = parallel::both(read_status, || parallel::both(read_pool, read_root));
+    let (text, live, root) = (text?, live?, root?.unwrap_or_default());
     let status = zpool::parse_status(&text).map_err(|error| goal.parse(&error))?;
     if layout(&status.vdevs, inventory) != wanted_layout(&operation.vdevs, inventory) {
         return Err(other_vdevs(goal, text));
