@@ -58,6 +58,10 @@ pub(crate) struct Args {
     /// Use the last guest of the benchmark again instead of a pristine one.
     #[arg(long)]
     keep: bool,
+    /// Stop zed first: it answers each event of ZFS with shell scripts, and an emulated guest has
+    /// no core to spare for them.
+    #[arg(long)]
+    without_zed: bool,
     /// Also write the tables into docs/performance.md.
     #[arg(long)]
     write: bool,
@@ -94,7 +98,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     let guest = boot(args.keep)?;
     let remote = guest.remote.kept_open(&guest.socket())?;
     setup::install(&remote, &binary)?;
-    let machine = machine()?;
+    let zed = match args.without_zed {
+        true => "stop",
+        false => "start",
+    };
+    remote.check(&format!("systemctl {zed} zfs-zed"))?;
+    let machine = machine(args.without_zed)?;
     let contestant = Contestant {
         remote: &remote,
         playbooks,
@@ -275,7 +284,7 @@ fn write(report: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// What was measured, on what.
-fn machine() -> Result<String, Box<dyn Error>> {
+fn machine(without_zed: bool) -> Result<String, Box<dyn Error>> {
     let information = fs::read_to_string("/proc/cpuinfo")?;
     let model = information
         .lines()
@@ -291,10 +300,11 @@ fn machine() -> Result<String, Box<dyn Error>> {
         .output()?;
     let revision = String::from_utf8_lossy(&revision.stdout).trim().to_owned();
     Ok(format!(
-        "Machine: {model}, {cores} cores, load {load} before. Guest: {}, 2 CPUs, {} MiB; {}. \
-         phoenix at {revision}.\n",
+        "Machine: {model}, {cores} cores, load {load} before. Guest: {}, 2 CPUs, {} MiB, {} zed; \
+         {}. phoenix at {revision}.\n",
         guest::accelerator(),
         guest::MEMORY_MIB,
+        if without_zed { "without" } else { "with" },
         versions.join(", "),
     ))
 }
