@@ -1,7 +1,7 @@
 //! Looks at disks again right before they are written, and erases what the user has granted.
 //!
-//! Steps that make pools at the same time share one look and one hold of Proxmox's lock; which
-//! disks they may write was settled by the planner, each to one pool.
+//! Steps that come at the same time share one look and one hold of Proxmox's lock. The planner's
+//! lane lets pools be made one after the other, so that each has a look of its own.
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
