@@ -33,24 +33,18 @@ pub(crate) enum Done {
     Unchanged,
 }
 
-/// What the steps of one apply have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    /// See [`ApplyOptions::retry_pause`](crate::options::ApplyOptions::retry_pause).
-    pub(crate) retry_pause: Duration,
-    /// Looks at the disks.
-    pub(crate) looks: disks::Looks,
-}
-
 /// Does `step` on `host`.
 ///
 /// # Errors
 /// What kept the step from reaching its goal, for the reader of the report.
-pub(crate) fn perform(step: &Step, host: &dyn Host, shared: &Shared) -> Result<Done, Failure> {
-    let retry_pause = shared.retry_pause;
+pub(crate) fn perform(
+    step: &Step,
+    host: &dyn Host,
+    retry_pause: Duration,
+) -> Result<Done, Failure> {
     match &step.operation {
-        Operation::CreatePool(operation) => pool::create(operation, host, shared),
-        Operation::ImportPool(operation) => pool::import(operation, host, shared),
+        Operation::CreatePool(operation) => pool::create(operation, host, retry_pause),
+        Operation::ImportPool(operation) => pool::import(operation, host, retry_pause),
         Operation::SetPool(operation) => pool::set(operation, host, retry_pause),
         Operation::CreateDataset(operation) => dataset::create(operation, host, retry_pause),
         Operation::SetDataset(operation) => dataset::set(operation, host, retry_pause),

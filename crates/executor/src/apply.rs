@@ -77,11 +77,7 @@ pub fn apply(
             });
         }
     }
-    let shared = action::Shared {
-        retry_pause: options.retry_pause,
-        ..action::Shared::default()
-    };
-    let perform = |step: &_, host: &dyn Host| action::perform(step, host, &shared);
+    let perform = |step: &_, host: &dyn Host| action::perform(step, host, options.retry_pause);
     let host = SharedReads::new(host);
     Ok(walk(plan, &host, options, observer, &perform)?)
 }

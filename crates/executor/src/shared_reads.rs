@@ -148,8 +148,8 @@ impl<'a> SharedReads<'a> {
     }
 }
 
-/// The value behind a mutex that nobody leaves half changed, not even by a panic.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing here is left half done by a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

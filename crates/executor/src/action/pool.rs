@@ -14,7 +14,7 @@ use phoenix_planner::plan::{CreatePool, ImportPool, PlannedVdev, SetPool};
 
 use super::failure::Goal;
 use super::properties::{self, Live, by_name, describe, differing};
-use super::{Done, Shared, dataset, disks};
+use super::{Done, dataset, disks};
 use crate::event::Failure;
 use crate::observe::observed_vdev;
 
@@ -23,12 +23,12 @@ use crate::observe::observed_vdev;
 pub(super) fn create(
     operation: &CreatePool,
     host: &dyn Host,
-    shared: &Shared,
+    retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let pool = &operation.pool;
     let goal = format!("cannot create pool \"{pool}\"");
     let goal = Goal(&goal);
-    let look = shared.looks.look(goal, host)?;
+    let look = disks::look(goal, host)?;
     if look.pools.pools.contains_key(pool) {
         return compare(operation, goal, host, &look.inventory).map(|()| Done::Unchanged);
     }
@@ -44,7 +44,7 @@ pub(super) fn create(
         // Partition nodes of a disk that was just freed may lag behind (udev): once more. The disks
         // may carry ZFS's own partitions by now; what else is on them, ZFS refuses without -f.
         Some(failed) if classify(&failed) == ZfsFailure::DeviceRace => {
-            std::thread::sleep(shared.retry_pause);
+            std::thread::sleep(retry_pause);
             goal.run(host, &system::settle())?;
             try_run(goal, host, &command)?
         }
@@ -53,7 +53,7 @@ pub(super) fn create(
     match failed {
         // Made, and somebody else mounts its root dataset just now.
         Some(failed) if classify(&failed) == ZfsFailure::Busy && exists(goal, host, pool)? => {
-            mount_root(goal, host, pool, shared.retry_pause)?;
+            mount_root(goal, host, pool, retry_pause)?;
         }
         Some(failed) => return Err(explain(goal, host, pool, &failed)),
         None => {}
@@ -209,14 +209,14 @@ fn wanted_layout(vdevs: &[PlannedVdev], inventory: &Inventory) -> Layout {
 pub(super) fn import(
     operation: &ImportPool,
     host: &dyn Host,
-    shared: &Shared,
+    retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let pool = &operation.pool;
     let goal = format!("cannot import pool \"{pool}\"");
     let goal = Goal(&goal);
     let vdevs = &operation.vdevs;
     let disks: Vec<_> = vdevs.iter().flat_map(|vdev| &vdev.disks).collect();
-    let look = shared.looks.look(goal, host)?;
+    let look = disks::look(goal, host)?;
     disks::identify(goal, &look, &disks)?;
     let inventory = &look.inventory;
     let wanted = wanted_layout(vdevs, inventory);
@@ -252,7 +252,7 @@ pub(super) fn import(
         properties: operation.properties.clone(),
         root_properties: operation.root_properties.clone(),
     };
-    let set = set(&properties, host, shared.retry_pause)?;
+    let set = set(&properties, host, retry_pause)?;
     Ok(if imported { Done::Changed } else { set })
 }
 
