@@ -1,8 +1,8 @@
 //! A virtual machine with real OpenZFS, for tests that must not trust a simulator.
 //!
 //! [`image`] builds a Debian guest once and caches it, [`guest`] boots it with three emulated NVMe
-//! drives, [`remote`] runs commands in it, and [`qmp`] pulls its drives and its power. Nothing here
-//! knows phoenix itself: the end-to-end tests under `tests/` do.
+//! drives in the machine of [`qemu`], [`remote`] runs commands in it, and [`qmp`] pulls its drives and
+//! its power. Nothing here knows phoenix itself: the end-to-end tests under `tests/` do.
 #![expect(
     clippy::disallowed_methods,
     reason = "the lab drives QEMU, ssh and a build script on the developer's machine; no phoenix host is involved"
@@ -11,6 +11,7 @@
 pub mod conformance;
 pub mod guest;
 pub mod image;
+pub mod qemu;
 pub mod qmp;
 pub mod remote;
 pub mod requirements;
@@ -49,12 +50,18 @@ pub enum LabError {
         source: std::io::Error,
     },
     /// The guest did not answer.
-    #[error("the guest did not answer within {seconds} s; its console is {console}")]
+    #[error(
+        "the guest did not answer within {seconds} s ({processors}); its console {console} ends with:\n{last_words}"
+    )]
     Silent {
         /// How long it was given.
         seconds: u64,
+        /// The instruction that each of its processors was at.
+        processors: String,
         /// Where its console went.
         console: Utf8PathBuf,
+        /// The console's last lines.
+        last_words: String,
     },
 }
 

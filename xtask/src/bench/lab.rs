@@ -16,8 +16,9 @@ use std::error::Error;
 use std::fs;
 use std::process::{Command, ExitCode};
 
-use phoenix_lab::guest::{self, Guest};
+use phoenix_lab::guest::Guest;
 use phoenix_lab::image;
+use phoenix_lab::qemu;
 use phoenix_lab::setup;
 
 use self::table::{Contest, Reads, Rounds, Run};
@@ -302,8 +303,8 @@ fn machine(without_zed: bool) -> Result<String, Box<dyn Error>> {
     Ok(format!(
         "Machine: {model}, {cores} cores, load {load} before. Guest: {}, 2 CPUs, {} MiB, {} zed; \
          {}. phoenix at {revision}.\n",
-        guest::accelerator(),
-        guest::MEMORY_MIB,
+        qemu::accelerator(),
+        qemu::MEMORY_MIB,
         if without_zed { "without" } else { "with" },
         versions.join(", "),
     ))
