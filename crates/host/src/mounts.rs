@@ -1,5 +1,7 @@
 //! `/proc/self/mounts`: what is mounted where.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::parse::{ParseError, unescape_octal};
@@ -18,11 +20,18 @@ pub struct Mount {
     pub fstype: String,
 }
 
-/// Reads [`MOUNTS_FILE`], oldest mount first.
+/// A table of mounts. A thousand datasets are a thousand mounts, each of which is looked up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mounts {
+    /// The mount that can be seen at each target: of several on top of each other, the last one.
+    seen: BTreeMap<Utf8PathBuf, Mount>,
+}
+
+/// Reads [`MOUNTS_FILE`], which has the oldest mount first.
 ///
 /// # Errors
 /// When a line has no source, target and type.
-pub fn parse_mounts(text: &str) -> Result<Vec<Mount>, ParseError> {
+pub fn parse_mounts(text: &str) -> Result<Mounts, ParseError> {
     let mount = |line: &str| {
         let mut fields = line.split(' ');
         Some(Mount {
@@ -32,18 +41,27 @@ pub fn parse_mounts(text: &str) -> Result<Vec<Mount>, ParseError> {
         })
     };
     let reason = "it is not source, target and type";
-    text.lines()
-        .map(|line| mount(line).ok_or_else(|| ParseError::new(MOUNTS_FILE, line, reason)))
-        .collect()
+    let mut seen = BTreeMap::new();
+    for line in text.lines() {
+        let mount = mount(line).ok_or_else(|| ParseError::new(MOUNTS_FILE, line, reason))?;
+        seen.insert(mount.target.clone(), mount);
+    }
+    Ok(Mounts { seen })
 }
 
-/// The mount whose root directory stands at a path. Of several on top of each other the last one
-/// is the one that can be seen.
-pub fn mounted_at<'a>(mounts: &'a [Mount], path: &Utf8Path) -> Option<&'a Mount> {
-    mounts.iter().rfind(|mount| mount.target == path)
-}
+impl Mounts {
+    /// The mount whose root directory stands at a path.
+    pub fn at(&self, path: &Utf8Path) -> Option<&Mount> {
+        self.seen.get(path)
+    }
 
-/// The mount that a path lies on: the one with the longest target above it.
-pub fn mount_of<'a>(mounts: &'a [Mount], path: &Utf8Path) -> Option<&'a Mount> {
-    path.ancestors().find_map(|above| mounted_at(mounts, above))
+    /// The mount that a path lies on: the one with the longest target above it.
+    pub fn of(&self, path: &Utf8Path) -> Option<&Mount> {
+        path.ancestors().find_map(|above| self.at(above))
+    }
+
+    /// Where something is mounted, sorted.
+    pub fn targets(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.seen.keys().map(Utf8PathBuf::as_path)
+    }
 }

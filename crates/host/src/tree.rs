@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use crate::Host;
 use crate::command::{Command, Program};
-use crate::mounts::Mount;
+use crate::mounts::Mounts;
 use crate::parse::ReadError;
 use crate::system::only_missing;
 
@@ -94,7 +94,7 @@ pub fn read_other(
     host: &dyn Host,
     path: &str,
     common: &Common,
-    mounts: &[Mount],
+    mounts: &Mounts,
 ) -> Result<Option<String>, ReadError> {
     let nothing = Common {
         uid: None,
@@ -106,8 +106,8 @@ pub fn read_other(
     }
     let directory = Utf8Path::new(path);
     let is_below = |target: &&Utf8Path| *target != directory && target.starts_with(directory);
-    let targets = mounts.iter().map(|mount| mount.target.as_path());
-    let below: Vec<&str> = targets.filter(is_below).map(Utf8Path::as_str).collect();
+    let targets = mounts.targets().filter(is_below);
+    let below: Vec<&str> = targets.map(Utf8Path::as_str).collect();
     let command = find_other(path, common, &below);
     let output = host.run(&command)?;
     if output.code != Some(0) && !only_missing(&output.stderr) {

@@ -6,7 +6,7 @@ use phoenix_host::arc::{
     ARC_MAX_PARAMETER, ARC_MIN_PARAMETER, ARCSTATS_FILE, ArcStats, MODPROBE_FILE, modprobe_limit,
     parse_arcstats, with_modprobe_limit,
 };
-use phoenix_host::mounts::{MOUNTS_FILE, mounted_at, parse_mounts};
+use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_host::system;
 use phoenix_planner::plan::SetArc;
 
@@ -102,5 +102,7 @@ fn root_is_zfs(host: &dyn Host) -> Result<bool, Failure> {
         .map_err(|error| GOAL.host(&error))?
         .unwrap_or_default();
     let mounts = parse_mounts(&text).map_err(|error| GOAL.parse(&error))?;
-    Ok(mounted_at(&mounts, Utf8Path::new("/")).is_some_and(|root| root.fstype == "zfs"))
+    Ok(mounts
+        .at(Utf8Path::new("/"))
+        .is_some_and(|root| root.fstype == "zfs"))
 }

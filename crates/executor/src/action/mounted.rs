@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::mounts::{MOUNTS_FILE, mounted_at, parse_mounts};
+use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_host::system::{DirectoryRow, read_directories};
 
 use super::failure::Goal;
@@ -66,7 +66,8 @@ fn is_on(goal: Goal<'_>, host: &dyn Host, path: &str, dataset: &str) -> Result<b
         .unwrap_or_default();
     let mounts = parse_mounts(&text).map_err(|error| goal.parse(&error))?;
     let here = |above: &Utf8Path| {
-        mounted_at(&mounts, above)
+        mounts
+            .at(above)
             .is_some_and(|mount| mount.fstype == "zfs" && mount.source == dataset)
     };
     Ok(Utf8Path::new(path).ancestors().any(here))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use phoenix_host::mounts::{MOUNTS_FILE, Mount, mounted_at, parse_mounts};
+use phoenix_host::mounts::{MOUNTS_FILE, Mounts, parse_mounts};
 use phoenix_host::parse::ReadError;
 use phoenix_host::tree::{self, Common};
 use phoenix_host::{Host, acl};
@@ -63,7 +63,8 @@ pub(super) fn read(
     Ok(Access { acls, others_below })
 }
 
-fn is_dataset(mounts: &[Mount], pools: &Pools, path: &str) -> bool {
-    mounted_at(mounts, Utf8Path::new(path))
+fn is_dataset(mounts: &Mounts, pools: &Pools, path: &str) -> bool {
+    mounts
+        .at(Utf8Path::new(path))
         .is_some_and(|mount| mount.fstype == "zfs" && !pools.is_silent(&mount.source))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use phoenix_host::Host;
 use phoenix_host::arc::{ARCSTATS_FILE, MODPROBE_FILE, modprobe_limit, parse_arcstats};
-use phoenix_host::mounts::{MOUNTS_FILE, mount_of, parse_mounts};
+use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_host::parse::{ParseError, ReadError};
 use phoenix_host::system::{
     DirectoryRow, HOSTNAME_FILE, MEMINFO_FILE, parse_hostname, parse_meminfo, read_directories,
@@ -88,7 +88,8 @@ pub(super) fn directories(
 ) -> Result<BTreeMap<String, ObservedDirectory>, ReadError> {
     let mounts = parse_mounts(&file(host, MOUNTS_FILE)?.unwrap_or_default())?;
     let answers = |path: &&str| {
-        mount_of(&mounts, Utf8Path::new(path))
+        mounts
+            .of(Utf8Path::new(path))
             .is_none_or(|mount| mount.fstype != "zfs" || !pools.is_silent(&mount.source))
     };
     let paths: Vec<&str> = wanted

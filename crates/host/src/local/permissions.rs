@@ -187,7 +187,11 @@ mod tests {
             gid: None,
             mode: Some(0o2750),
         };
-        let other = || crate::tree::read_other(&host, root.as_str(), &common, &[]).unwrap();
+        let other_beside = |table: &str| {
+            let mounts = crate::mounts::parse_mounts(table).unwrap();
+            crate::tree::read_other(&host, root.as_str(), &common, &mounts).unwrap()
+        };
+        let other = || other_beside("");
         assert!(other().is_some());
         let wanted = PermissionChange {
             recursive: true,
@@ -210,13 +214,8 @@ mod tests {
         // Where something else is mounted, `find` does not look.
         fs::set_permissions(root.join("a [b]"), Permissions::from_mode(0o700)).unwrap();
         assert_eq!(other(), Some(root.join("a [b]").into_string()));
-        let mount = crate::mounts::Mount {
-            source: "tank/b".to_owned(),
-            target: root.join("a [b]"),
-            fstype: "zfs".to_owned(),
-        };
-        let found = crate::tree::read_other(&host, root.as_str(), &common, &[mount]).unwrap();
-        assert_eq!(found, None);
+        let table = format!("tank/b {root}/a\\040[b] zfs rw 0 0\n");
+        assert_eq!(other_beside(&table), None);
     }
 
     #[test]

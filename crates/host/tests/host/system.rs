@@ -125,9 +125,8 @@ fn mounts_are_found_from_above() {
         "{table}tank/a\\040b /tank/a\\040b zfs rw 0 0\ntmpfs /tank/a\\040b/t tmpfs rw 0 0\n"
     );
     let mounts = mounts::parse_mounts(&table).unwrap();
-    let at =
-        |path: &str| mounts::mounted_at(&mounts, Utf8Path::new(path)).map(|m| m.source.as_str());
-    let of = |path: &str| mounts::mount_of(&mounts, Utf8Path::new(path)).map(|m| m.source.as_str());
+    let at = |path: &str| mounts.at(Utf8Path::new(path)).map(|m| m.source.as_str());
+    let of = |path: &str| mounts.of(Utf8Path::new(path)).map(|m| m.source.as_str());
     assert_eq!(at("/hstpool"), Some("hstpool"));
     assert_eq!(at("/hstpool/"), Some("hstpool"));
     assert_eq!(at("/hstpool/x"), None);
@@ -138,7 +137,7 @@ fn mounts_are_found_from_above() {
     // The mount on top is the one that can be seen.
     let covered = format!("{table}overlay /hstpool overlay rw 0 0\n");
     let mounts = mounts::parse_mounts(&covered).unwrap();
-    let top = mounts::mounted_at(&mounts, Utf8Path::new("/hstpool")).unwrap();
+    let top = mounts.at(Utf8Path::new("/hstpool")).unwrap();
     assert_eq!(top.fstype, "overlay");
     assert!(mounts::parse_mounts("tank /tank").is_err());
 }

@@ -45,10 +45,10 @@ pub(super) fn mounts(text: &str) {
     let Some(mounts) = read(text, mount_table::parse_mounts) else {
         return;
     };
-    for mount in &mounts {
-        let on_top = mount_table::mounted_at(&mounts, &mount.target);
-        assert!(on_top.is_some(), "{mount:?} is mounted nowhere");
-        assert!(mount_table::mount_of(&mounts, &mount.target).is_some());
+    for target in mounts.targets() {
+        let on_top = mounts.at(target);
+        assert!(on_top.is_some(), "nothing is mounted at {target}");
+        assert_eq!(mounts.of(target), on_top);
     }
 }
 
