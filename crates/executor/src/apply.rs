@@ -10,7 +10,7 @@ use crate::observe::{ObserveError, observe};
 use crate::options::{ApplyOptions, Freshness};
 use crate::report::Report;
 use crate::run::walk;
-use crate::shared_reads::SharedReads;
+use crate::shared_host::SharedHost;
 
 /// Nothing was done, because it must not or could not be.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,6 @@ pub fn apply(
         }
     }
     let perform = |step: &_, host: &dyn Host| action::perform(step, host, options.retry_pause);
-    let host = SharedReads::new(host);
+    let host = SharedHost::new(host);
     Ok(walk(plan, &host, options, observer, &perform)?)
 }

@@ -14,6 +14,8 @@ pub mod report;
 mod reporting;
 mod run;
 mod schedule;
+mod shared_host;
+mod shared_locks;
 mod shared_reads;
 
 pub use apply::{ApplyError, apply, is_stale};

@@ -11,16 +11,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::{Command, Output};
-use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange, system, zfs};
+use phoenix_host::{Host, system, zfs};
 
-/// A host that answers the same question about several datasets, or paths, in one command.
-pub(crate) struct SharedReads<'a> {
-    host: &'a dyn Host,
+/// The questions of one apply about datasets and paths that are answered together.
+#[derive(Default)]
+pub(crate) struct SharedReads {
     desks: Mutex<BTreeMap<Topic, Arc<Desk>>>,
 }
 
@@ -74,6 +72,11 @@ impl Topic {
         Some((Self::Directories { parent }, path))
     }
 
+    fn ask(&self, host: &dyn Host, subjects: &BTreeSet<String>) -> Option<Answers> {
+        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        self.answers(host.run(&self.command(&subjects)).ok()?)
+    }
+
     fn command(&self, subjects: &[&str]) -> Command {
         match self {
             Self::Properties { properties, .. } => zfs::get(&[properties], subjects),
@@ -110,17 +113,11 @@ impl Topic {
     }
 }
 
-impl<'a> SharedReads<'a> {
-    /// `host`, for one apply.
-    pub(crate) fn new(host: &'a dyn Host) -> Self {
-        Self {
-            host,
-            desks: Mutex::default(),
-        }
-    }
-
-    /// The answer about one subject, or `None` when it has to be asked for alone.
-    fn ask(&self, topic: &Topic, subject: &str) -> Option<Output> {
+impl SharedReads {
+    /// The answer to `command`, or `None` when it is no question that can be shared or has to be
+    /// asked alone.
+    pub(crate) fn answer(&self, host: &dyn Host, command: &Command) -> Option<Output> {
+        let (topic, subject) = Topic::of(command)?;
         let desk = Arc::clone(lock(&self.desks).entry(topic.clone()).or_default());
         let round = {
             let waiting = lock(&desk.waiting);
@@ -131,7 +128,7 @@ impl<'a> SharedReads<'a> {
         let answers = round.answers.get_or_init(|| {
             // From here on newcomers wait for the next round.
             std::mem::take(&mut *lock(&desk.waiting));
-            self.run(topic, &lock(&round.subjects))
+            topic.ask(host, &lock(&round.subjects))
         });
         drop(turn);
         let answers = answers.as_ref()?;
@@ -141,57 +138,26 @@ impl<'a> SharedReads<'a> {
             stderr: answers.stderr.clone(),
         })
     }
-
-    fn run(&self, topic: &Topic, subjects: &BTreeSet<String>) -> Option<Answers> {
-        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
-        topic.answers(self.host.run(&topic.command(&subjects)).ok()?)
-    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing here is left half done by a panic.
+/// The value behind a mutex that nobody leaves half changed, not even by a panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Host for SharedReads<'_> {
-    fn run(&self, command: &Command) -> Result<Output, HostError> {
-        let answer = Topic::of(command).and_then(|(topic, subject)| self.ask(&topic, subject));
-        match answer {
-            Some(output) => Ok(output),
-            None => self.host.run(command),
-        }
-    }
-
-    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
-        self.host.read_file(path)
-    }
-
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.host.write_file(path, contents)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        self.host.write_parameter(path, value)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        self.host.set_permissions(change)
-    }
-
-    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
-        self.host.lock(path, wait)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::thread;
+    use std::time::Duration;
 
     use phoenix_host::command::Program;
+    use phoenix_host::lock::HeldLock;
     use phoenix_host::parse::ReadError;
+    use phoenix_host::{HostError, PermissionChange};
 
     use super::*;
+    use crate::shared_host::SharedHost;
 
     /// Answers `zfs get` and `find` about everything but what is called `missing`, or `denied`; the
     /// first command waits to be let go.
@@ -283,9 +249,9 @@ mod tests {
     }
 
     /// Waits until `count` steps queue up for the next command on `topic`.
-    fn until_queued(shared: &SharedReads<'_>, topic: &Topic, count: usize) {
+    fn until_queued(shared: &SharedHost<'_>, topic: &Topic, count: usize) {
         loop {
-            let desk = lock(&shared.desks).get(topic).cloned();
+            let desk = lock(&shared.reads.desks).get(topic).cloned();
             let queued = desk.map_or(0, |desk| lock(&lock(&desk.waiting).subjects).len());
             if queued == count {
                 return;
@@ -303,7 +269,7 @@ mod tests {
         late: &[&str],
     ) -> (Vec<Vec<String>>, Vec<Seen>) {
         let (host, is_started, let_go) = Slow::new();
-        let shared = SharedReads::new(&host);
+        let shared = SharedHost::new(&host);
         let question = match first.starts_with('/') {
             true => system::directories(&[first]),
             false => zfs::get(&["quota"], &[first]),

@@ -13,12 +13,12 @@ use rustix::io::Errno;
 
 /// A lock that ends with this value, or with its process however that ends.
 pub struct HeldLock {
-    _guard: Option<Box<dyn Send>>,
+    _guard: Option<Box<dyn Send + Sync>>,
 }
 
 impl HeldLock {
     /// A lock that dropping `guard` gives back.
-    pub fn new(guard: impl Send + 'static) -> Self {
+    pub fn new(guard: impl Send + Sync + 'static) -> Self {
         Self {
             _guard: Some(Box::new(guard)),
         }

@@ -220,20 +220,19 @@ impl Operation {
         }
     }
 
-    /// Where the host itself would lock, so that two such steps never run at once: pools,
-    /// because `zpool create` beside another one can fail on a busy machine while udev makes the
-    /// partitions' nodes ("one or more devices is currently unavailable", seen on the lab), Proxmox's
+    /// Where the host itself would lock, so that two such steps never run at once: Proxmox's
     /// `storage.cfg`, one container's configuration, the one exports file, systemd, the one module
-    /// file.
+    /// file. Pools have no disk in common.
     pub fn lane(&self) -> Option<String> {
         match self {
-            Self::CreatePool(_) | Self::ImportPool(_) => Some("disks".to_owned()),
             Self::AddStorage(_) | Self::SetStorage(_) => Some("storage.cfg".to_owned()),
             Self::SetExport(_) => Some("exports".to_owned()),
             Self::SetBootOrder(_) => Some("systemd".to_owned()),
             Self::SetMount(set) => Some(format!("container:{}", set.container)),
             Self::SetArc(_) => Some("modprobe".to_owned()),
-            Self::SetPool(_)
+            Self::CreatePool(_)
+            | Self::ImportPool(_)
+            | Self::SetPool(_)
             | Self::CreateDataset(_)
             | Self::SetDataset(_)
             | Self::SetPermissions(_) => None,

@@ -227,6 +227,11 @@ fn meaning(failure: ZfsFailure) -> Option<(String, Option<String>)> {
             "run udevadm settle, then run phoenix again; if it then finds a partition table on a \
              disk that was blank, that is ZFS's own from this attempt: grant it (--allow wipe:DISK)",
         ),
+        ZfsFailure::DeviceUnavailable => (
+            "the kernel could not open one of its disks",
+            "look at the drive's health (phoenix nvme) and at what the kernel says (dmesg), then \
+             run phoenix again",
+        ),
         ZfsFailure::DirectoryNotEmpty => (
             "the directory where it would be mounted is not empty",
             "move what is in the directory out of the way, then run phoenix again",

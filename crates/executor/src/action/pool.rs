@@ -18,6 +18,9 @@ use super::{Done, dataset, disks};
 use crate::event::Failure;
 use crate::observe::observed_vdev;
 
+/// How often `zpool create` is tried while udev lags behind.
+const CREATE_ATTEMPTS: u32 = 3;
+
 /// Makes a pool on disks that are looked at again first, under Proxmox's own lock. Never with `-f`. A
 /// pool of that name that exists already is compared, never changed.
 pub(super) fn create(
@@ -39,18 +42,7 @@ pub(super) fn create(
         .collect();
     disks::prepare(goal, host, &look, &disks)?;
     let command = zpool::create(&spec(operation));
-    let first = try_run(goal, host, &command)?;
-    let failed = match first {
-        // Partition nodes of a disk that was just freed may lag behind (udev): once more. The disks
-        // may carry ZFS's own partitions by now; what else is on them, ZFS refuses without -f.
-        Some(failed) if classify(&failed) == ZfsFailure::DeviceRace => {
-            std::thread::sleep(retry_pause);
-            goal.run(host, &system::settle())?;
-            try_run(goal, host, &command)?
-        }
-        first => first,
-    };
-    match failed {
+    match create_despite_udev(goal, host, &command, retry_pause)? {
         // Made, and somebody else mounts its root dataset just now.
         Some(failed) if classify(&failed) == ZfsFailure::Busy && exists(goal, host, pool)? => {
             mount_root(goal, host, pool, retry_pause)?;
@@ -59,6 +51,33 @@ pub(super) fn create(
         None => {}
     }
     compare(operation, goal, host, &look.inventory).map(|()| Done::Changed)
+}
+
+/// Runs `zpool create` again while the nodes of a disk's partitions lag behind, because the disk was
+/// just freed or udev is busy with another pool's. The disks may carry ZFS's own partitions by then;
+/// what else is on them, ZFS refuses without -f.
+fn create_despite_udev(
+    goal: Goal<'_>,
+    host: &dyn Host,
+    command: &Command,
+    retry_pause: Duration,
+) -> Result<Option<CommandFailed>, Failure> {
+    let lags = |failed: &CommandFailed| {
+        matches!(
+            classify(failed),
+            ZfsFailure::DeviceRace | ZfsFailure::DeviceUnavailable
+        )
+    };
+    let mut failed = try_run(goal, host, command)?;
+    for _ in 1..CREATE_ATTEMPTS {
+        if !failed.as_ref().is_some_and(lags) {
+            break;
+        }
+        std::thread::sleep(retry_pause);
+        goal.run(host, &system::settle())?;
+        failed = try_run(goal, host, command)?;
+    }
+    Ok(failed)
 }
 
 /// Mounts the root dataset where it says that it belongs, if it does anywhere.

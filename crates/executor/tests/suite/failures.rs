@@ -171,26 +171,32 @@ fn partition(state: &mut State) {
 }
 
 #[test]
-fn a_pool_whose_partitions_lag_behind_is_tried_once_more() {
+fn a_pool_whose_partitions_lag_behind_is_tried_again_twice() {
     let config = config(EVERYTHING);
-    for (races, outcome_then) in [(1, Outcome::Changed), (2, Outcome::Failed)] {
-        let host = SimHost::fresh();
-        let tries = AtomicUsize::new(0);
-        let slow = Interposed {
-            host: &host,
-            answer: |command: &phoenix_host::command::Command| {
-                let typed = command.to_string();
-                let creates = typed.starts_with("zpool create") && typed.contains("fastData");
-                let again = creates && tries.fetch_add(1, Ordering::Relaxed) < races;
-                again.then(|| {
-                    // ZFS has partitioned the disk by then.
-                    host.edit(partition).unwrap();
-                    Output::failure(1, "cannot create 'fastData': no such pool or dataset\n")
-                })
-            },
-        };
-        let report = run(&plan(&config, &host), &slow);
-        assert_eq!(outcome(&report, "pool:fastData").outcome, outcome_then);
+    for reason in [
+        "no such pool or dataset",
+        "one or more devices is currently unavailable",
+    ] {
+        for (races, outcome_then) in [(2, Outcome::Changed), (3, Outcome::Failed)] {
+            let host = SimHost::fresh();
+            let tries = AtomicUsize::new(0);
+            let slow = Interposed {
+                host: &host,
+                answer: |command: &phoenix_host::command::Command| {
+                    let typed = command.to_string();
+                    let creates = typed.starts_with("zpool create") && typed.contains("fastData");
+                    let again = creates && tries.fetch_add(1, Ordering::Relaxed) < races;
+                    again.then(|| {
+                        // ZFS has partitioned the disk by then.
+                        host.edit(partition).unwrap();
+                        Output::failure(1, format!("cannot create 'fastData': {reason}\n"))
+                    })
+                },
+            };
+            let report = run(&plan(&config, &host), &slow);
+            let outcome = outcome(&report, "pool:fastData").outcome;
+            assert_eq!(outcome, outcome_then, "{reason}, {races} times");
+        }
     }
 }
 

@@ -55,6 +55,8 @@ pub enum ZfsFailure {
     DeviceMissing,
     /// The disk's partitions had not appeared yet: udev was slower than ZFS.
     DeviceRace,
+    /// The kernel could not open a disk, for good or because udev was just making its nodes anew.
+    DeviceUnavailable,
     /// The directory where the pool would be mounted is not empty.
     DirectoryNotEmpty,
     /// The ZFS kernel module is not loaded.
@@ -139,6 +141,11 @@ const ENDINGS: &[(&str, ZfsFailure)] = &[
     ("exists and is not empty", ZfsFailure::DirectoryNotEmpty),
     ("directory is not empty", ZfsFailure::DirectoryNotEmpty),
     ("no such device in /dev", ZfsFailure::DeviceMissing),
+    // ENXIO (`lib/libzfs/libzfs_util.c`, `zpool_standard_error_fmt`).
+    (
+        "one or more devices is currently unavailable",
+        ZfsFailure::DeviceUnavailable,
+    ),
     ("The ZFS modules are not loaded.", ZfsFailure::ModuleMissing),
     (
         "/dev/zfs and /proc/self/mounts are required.",

@@ -261,6 +261,10 @@ fn refusals_of_a_broken_host_are_understood() {
             ZfsFailure::DeviceRace,
         ),
         (
+            "cannot create 'quickOS': one or more devices is currently unavailable\n",
+            ZfsFailure::DeviceUnavailable,
+        ),
+        (
             "property 'nosuch' is not a valid filesystem property\n",
             ZfsFailure::BadProperty {
                 reason: "property 'nosuch' is not a valid filesystem property".to_owned(),

@@ -1,0 +1,61 @@
+//! The host as the steps of one apply see it: questions asked at the same time are answered
+//! together, and a lock of another program is held once for all who want it.
+//!
+//! Owns which request goes where; everything that changes something goes to the host as it is.
+
+use std::time::Duration;
+
+use camino::Utf8Path;
+use phoenix_host::command::{Command, Output};
+use phoenix_host::lock::HeldLock;
+use phoenix_host::{Host, HostError, PermissionChange};
+
+use crate::shared_locks::SharedLocks;
+use crate::shared_reads::SharedReads;
+
+/// A host for the steps of one apply.
+pub(crate) struct SharedHost<'a> {
+    host: &'a dyn Host,
+    pub(crate) reads: SharedReads,
+    locks: SharedLocks,
+}
+
+impl<'a> SharedHost<'a> {
+    /// `host`, for one apply.
+    pub(crate) fn new(host: &'a dyn Host) -> Self {
+        Self {
+            host,
+            reads: SharedReads::default(),
+            locks: SharedLocks::default(),
+        }
+    }
+}
+
+impl Host for SharedHost<'_> {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        match self.reads.answer(self.host, command) {
+            Some(output) => Ok(output),
+            None => self.host.run(command),
+        }
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        self.host.read_file(path)
+    }
+
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        self.host.write_file(path, contents)
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        self.host.write_parameter(path, value)
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        self.host.set_permissions(change)
+    }
+
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        self.locks.take(self.host, path, wait)
+    }
+}
