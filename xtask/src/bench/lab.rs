@@ -92,7 +92,7 @@ const SUBJECTS: [Subject; 4] = [
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     let binary = crate::lab::phoenix_binary()?;
     let ways = args.ways();
-    let playbooks = match ways.contains(&Way::Ansible) {
+    let playbooks = match ways.iter().any(|way| way.is_ansible()) {
         true => Some(ansible::install()?),
         false => None,
     };
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
             Subject::Thousand => {
                 let task = Task::many(1000);
                 let mut ways = ways.clone();
-                ways.retain(|way| *way != Way::Ansible);
+                ways.retain(|way| !way.is_ansible());
                 contests.push(contest("1,000 datasets", &task, &ways, &contestant, args)?);
             }
             Subject::Reads => rows = reads(&contestant)?,

@@ -64,7 +64,7 @@ impl Playbooks {
     }
 
     /// The command line of one run, stopped after `limit` seconds with exit code 124.
-    pub(super) fn command(&self, limit: u64) -> Command {
+    pub(super) fn command(&self, limit: u64, pipelining: bool) -> Command {
         let own = crate::root().join("lab/bench");
         let mut command = Command::new("timeout");
         command
@@ -76,6 +76,7 @@ impl Playbooks {
             .arg(format!("@{}/variables.json", self.folder))
             .arg(own.join("datasets.yml"))
             .env("ANSIBLE_CONFIG", own.join("ansible.cfg"))
+            .env("ANSIBLE_PIPELINING", pipelining.to_string())
             .env("ANSIBLE_HOME", self.folder.join("home"))
             .env("LC_ALL", "C.UTF-8");
         command

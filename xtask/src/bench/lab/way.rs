@@ -30,7 +30,10 @@ pub(super) enum Way {
     Shell,
     /// `xargs -P 32 zfs create`.
     Xargs,
+    /// As it is installed.
     Ansible,
+    /// With `pipelining = True`, which saves it a copy of each module to the guest's disk.
+    AnsiblePipelined,
 }
 
 /// Whether anything is there yet.
@@ -43,7 +46,18 @@ pub(super) enum Turn {
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 4] = [Self::Phoenix, Self::Shell, Self::Xargs, Self::Ansible];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Phoenix,
+        Self::Shell,
+        Self::Xargs,
+        Self::Ansible,
+        Self::AnsiblePipelined,
+    ];
+
+    /// Whether it is Ansible, in one configuration or another.
+    pub(super) fn is_ansible(self) -> bool {
+        matches!(self, Self::Ansible | Self::AnsiblePipelined)
+    }
 
     /// As the tables name it.
     pub(super) fn title(self) -> &'static str {
@@ -53,6 +67,7 @@ impl Way {
             Self::Shell => "shell loop",
             Self::Xargs => "`xargs -P 32`",
             Self::Ansible => "Ansible",
+            Self::AnsiblePipelined => "Ansible, pipelining on",
         }
     }
 }
@@ -136,8 +151,11 @@ impl Contestant<'_> {
     /// When it ends with a failure: a run that did not do its work has no time.
     pub(super) fn run(&self, way: Way, turn: Turn) -> Result<Run, Box<dyn Error>> {
         let mut command = match (way, &self.playbooks) {
-            (Way::Ansible, Some(playbooks)) => playbooks.command(self.limit),
-            (Way::Ansible, None) => return Err("Ansible was not installed".into()),
+            (Way::Ansible, Some(playbooks)) => playbooks.command(self.limit, false),
+            (Way::AnsiblePipelined, Some(playbooks)) => playbooks.command(self.limit, true),
+            (Way::Ansible | Way::AnsiblePipelined, None) => {
+                return Err("Ansible was not installed".into());
+            }
             (Way::Phoenix, _) => self.script("phoenix", turn),
             (Way::PhoenixWhole, _) => self.script("whole", turn),
             (Way::Shell, _) => self.script("shell", turn),
