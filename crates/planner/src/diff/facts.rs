@@ -180,10 +180,12 @@ impl<'a> Facts<'a> {
     ///
     /// A refusal that names the other dataset.
     pub(super) fn check_place_is_free(&self, dataset: &str, path: &str) -> Result<(), Stop> {
+        // Asked about every dataset for every dataset: what tells most of them apart comes first.
         let belongs_there = |name: &str, at: Option<&str>| {
-            let found = self.datasets.get(name);
-            let volume = found.is_some_and(|found| found.is_volume());
-            name != dataset && at == Some(path) && !volume && self.can_mount(name) == "on"
+            at == Some(path)
+                && name != dataset
+                && !self.is_volume(name)
+                && self.can_mount(name) == "on"
         };
         let mut places = self.mountpoints.iter();
         match places.find(|(name, at)| belongs_there(name, at.as_deref())) {
@@ -195,6 +197,11 @@ impl<'a> Facts<'a> {
             )),
             None => Ok(()),
         }
+    }
+
+    fn is_volume(&self, dataset: &str) -> bool {
+        let declared = self.datasets.get(dataset);
+        declared.is_some_and(|declared| declared.is_volume())
     }
 
     /// An inheritable property of a dataset once the plan is done; `None` where nothing sets it.
