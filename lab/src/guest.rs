@@ -35,8 +35,8 @@ pub fn drive_path(serial: &str) -> String {
 /// others.
 const BOOT_SECONDS: u64 = 300;
 
-/// An emulated machine now and then hangs while its kernel starts (once in some hundred boots, seen
-/// in CI), as no real one would: its power is cut, it is said aloud, and it is started again.
+/// One boot of some hundred never answered, in CI, and left nothing that says why. So a silent guest's
+/// power is cut, what it was at is said aloud, and it is started again.
 const BOOT_ATTEMPTS: u32 = 3;
 
 /// A running guest. It goes on running when this value is dropped; see [`Guest::stop`].
