@@ -21,6 +21,8 @@ pub(super) struct Facts<'a> {
     /// Where each declared dataset would be mounted once the plan is done: `None` for `none` and
     /// `legacy`. Whether it may be mounted (`canmount`) is another matter.
     mountpoints: BTreeMap<&'a str, Option<String>>,
+    /// The same the other way round: which datasets have each mountpoint.
+    places: BTreeMap<String, BTreeSet<&'a str>>,
     /// The containers that mount each dataset.
     containers: BTreeMap<&'a str, BTreeSet<u32>>,
     /// The file's paths to each disk, by kernel name.
@@ -47,6 +49,13 @@ impl<'a> Facts<'a> {
                     .insert(mount.container);
             }
         }
+        let mountpoints = mountpoints(config, observed, &datasets);
+        let mut places: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for (dataset, mountpoint) in &mountpoints {
+            if let Some(path) = mountpoint {
+                places.entry(path.clone()).or_default().insert(dataset);
+            }
+        }
         let declares_storages = datasets.values().any(|dataset| dataset.storage.is_some());
         Self {
             observed,
@@ -56,7 +65,8 @@ impl<'a> Facts<'a> {
                 .iter()
                 .map(|pool| (pool.name.as_str(), pool))
                 .collect(),
-            mountpoints: mountpoints(config, observed, &datasets),
+            mountpoints,
+            places,
             datasets,
             containers,
             disk_paths: disk_paths(config, observed),
@@ -180,16 +190,11 @@ impl<'a> Facts<'a> {
     ///
     /// A refusal that names the other dataset.
     pub(super) fn check_place_is_free(&self, dataset: &str, path: &str) -> Result<(), Stop> {
-        // Asked about every dataset for every dataset: what tells most of them apart comes first.
-        let belongs_there = |name: &str, at: Option<&str>| {
-            at == Some(path)
-                && name != dataset
-                && !self.is_volume(name)
-                && self.can_mount(name) == "on"
-        };
-        let mut places = self.mountpoints.iter();
-        match places.find(|(name, at)| belongs_there(name, at.as_deref())) {
-            Some((other, _)) => Err(refused(
+        let belongs_there =
+            |name: &str| name != dataset && !self.is_volume(name) && self.can_mount(name) == "on";
+        let mut there = self.places.get(path).into_iter().flatten();
+        match there.find(|name| belongs_there(name)) {
+            Some(other) => Err(refused(
                 format!(
                     "dataset {other} has the mountpoint {path}, where {dataset} is to be mounted"
                 ),
