@@ -10,7 +10,6 @@ mod generate;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
@@ -22,15 +21,21 @@ pub use generate::generate;
 /// The committed schema, `schema/phoenix.v1.schema.json`.
 pub const COMMITTED: &str = include_str!("../../../schema/phoenix.v1.schema.json");
 
+/// The committed schema as code: nothing is compiled when phoenix starts.
+#[jsonschema::validator(
+    path = "../../schema/phoenix.v1.schema.json",
+    draft = Draft202012,
+    methods = { is_valid = false, validate = false, iter_errors = true }
+)]
+struct Checker;
+
+/// The committed schema as data, which errors are explained with.
 #[expect(
     clippy::expect_used,
-    reason = "the embedded schema is proven to compile by a test"
+    reason = "the embedded schema is proven to be JSON by a test"
 )]
-static SCHEMA: LazyLock<(Value, Validator)> = LazyLock::new(|| {
-    let schema: Value = serde_json::from_str(COMMITTED).expect("the committed schema is JSON");
-    let validator = jsonschema::draft202012::new(&schema).expect("the committed schema compiles");
-    (schema, validator)
-});
+static SCHEMA: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(COMMITTED).expect("the committed schema is JSON"));
 
 /// What the schema has to say about a document.
 #[derive(Debug, Default)]
@@ -45,15 +50,14 @@ pub(crate) struct Verdict {
 
 /// Checks `document` and takes out of it every value that is wrong.
 pub(crate) fn check(document: &mut Value) -> Verdict {
-    let (schema, validator) = &*SCHEMA;
     let mut verdict = Verdict::default();
-    let errors: Vec<_> = validator.iter_errors(document).collect();
+    let errors: Vec<_> = Checker::iter_errors(document).collect();
     for error in &errors {
         let pointer = Pointer::new(error.instance_path().as_str());
         match error.kind() {
             // A misspelt key is there, so nobody needs to hear that it is missing.
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let meant = explain::meant(schema, error, unexpected);
+                let meant = explain::meant(&SCHEMA, error, unexpected);
                 verdict.removed.extend(meant.map(|key| pointer.key(key)));
             }
             ValidationErrorKind::Required { .. } => {}
@@ -72,7 +76,7 @@ pub(crate) fn check(document: &mut Value) -> Verdict {
             _ => false,
         };
         if !is_misspelt {
-            verdict.findings.extend(explain::findings(schema, error));
+            verdict.findings.extend(explain::findings(&SCHEMA, error));
         }
     }
     drop(errors);
