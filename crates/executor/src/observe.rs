@@ -14,14 +14,14 @@ mod system;
 use std::collections::BTreeMap;
 
 pub(crate) use disks::{observed_vdev, obstacles};
+use phoenix_host::disk::Inventory;
+use phoenix_host::parallel::both;
 use phoenix_host::parse::ReadError;
 use phoenix_host::readonly::ReadOnly;
+use phoenix_host::zpool::ImportedPools;
 use phoenix_host::{Host, disk};
-use phoenix_planner::observed::{
-    Observed, ObservedDirectory, ObservedDisk, ObservedExports, ObservedImportable,
-};
+use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, ObservedImportable};
 use phoenix_planner::wanted::Wanted;
-use rayon::ThreadPoolBuilder;
 pub(crate) use shares::{container_mounts, storage};
 
 /// Stands at the end of `/etc/modprobe.d/zfs.conf` while the file is newer than the copy of it in
@@ -41,9 +41,12 @@ pub enum ObserveError {
         #[source]
         source: ReadError,
     },
-    /// The threads that read side by side could not be started.
-    #[error("cannot start the threads that read this host")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A pool came or went while the host was read.
+    #[error("the pool \"{pool}\" was imported or exported while phoenix looked at this host")]
+    Moved {
+        /// Which one.
+        pool: String,
+    },
 }
 
 /// Reads everything that `wanted` names, side by side where the questions are independent:
@@ -61,22 +64,30 @@ pub enum ObserveError {
 pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveError> {
     // A look must not be able to change anything, whoever asks for it.
     let host: &dyn Host = &ReadOnly(host);
-    // As many as there are independent questions; they wait, they do not compute.
-    let threads = ThreadPoolBuilder::new().num_threads(8).build()?;
-    let mut storages = Ok(None);
-    let mut nodes = Ok(Default::default());
-    let mut containers = Ok(Default::default());
-    let mut exports = Ok(ObservedExports::default());
-    let mut basics = Ok(system::Basics::default());
-    let mut storage = Ok(Storage::default());
-    threads.scope(|scope| {
-        scope.spawn(|_| storages = shares::storages(host, wanted));
-        scope.spawn(|_| nodes = shares::nodes(host, wanted));
-        scope.spawn(|_| containers = shares::containers(host, wanted));
-        scope.spawn(|_| exports = shares::exports(host, wanted));
-        scope.spawn(|_| basics = system::basics(host, wanted));
-        scope.spawn(|_| storage = read_storage(host, wanted));
-    });
+    let ((storage, basics), ((storages, nodes), (containers, exports))) = both(
+        || {
+            both(
+                || read_storage(host, wanted),
+                || system::basics(host, wanted),
+            )
+        },
+        || {
+            both(
+                || {
+                    both(
+                        || shares::storages(host, wanted),
+                        || shares::nodes(host, wanted),
+                    )
+                },
+                || {
+                    both(
+                        || shares::containers(host, wanted),
+                        || shares::exports(host, wanted),
+                    )
+                },
+            )
+        },
+    );
     // In a fixed order, so that the same trouble always gives the same message.
     let basics = basics.map_err(about("names, memory and limits"))?;
     let storage = storage?;
@@ -110,35 +121,67 @@ struct Storage {
     access: access::Access,
 }
 
+/// Asks the disks and the pools side by side: with a thousand mounted datasets `lsblk` and
+/// `zfs get` take equally long.
 fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveError> {
-    let asks_zfs = !(wanted.pools.is_empty() && wanted.disks.is_empty());
-    let (imported, inventory) = if asks_zfs {
-        disk::look(host).map_err(about("the ZFS pools and disks"))?
-    } else {
-        Default::default()
-    };
-    let pools = pools::select(host, wanted, &imported).map_err(about("the ZFS pools"))?;
-    let new_pools = || {
-        let unfit = health::unfit(host, wanted, &imported, &inventory);
-        let importable = disks::importable(host, wanted, &imported, &inventory)?;
-        Ok((unfit, importable))
-    };
-    let (new_pools, (facts, directories)) = rayon::join(new_pools, || {
-        rayon::join(
-            || pools::facts(host, wanted, &pools),
-            || system::directories(host, wanted, &pools),
-        )
-    });
-    let (unfit, importable) = new_pools.map_err(about("the disks"))?;
-    let mut facts = facts.map_err(about("the ZFS pools and datasets"))?;
-    facts.add_layouts(&pools, &inventory);
+    let (drives, contents) = both(|| read_drives(host, wanted), || read_contents(host, wanted));
+    let (drives, contents) = (drives?, contents?);
+    let mut facts = contents.facts;
+    facts.complete(wanted, &drives.imported, &drives.inventory)?;
+    Ok(Storage {
+        facts,
+        importable: drives.importable,
+        disks: disks::observed(&drives.inventory, wanted, &drives.unfit),
+        directories: contents.directories,
+        access: contents.access,
+    })
+}
+
+/// The disks, what is on them and who uses them.
+#[derive(Debug, Default)]
+struct Drives {
+    imported: ImportedPools,
+    inventory: Inventory,
+    unfit: BTreeMap<String, String>,
+    importable: BTreeMap<String, ObservedImportable>,
+}
+
+fn read_drives(host: &dyn Host, wanted: &Wanted) -> Result<Drives, ObserveError> {
+    if wanted.pools.is_empty() && wanted.disks.is_empty() {
+        return Ok(Drives::default());
+    }
+    let (imported, inventory) = disk::look(host).map_err(about("the ZFS pools and disks"))?;
+    let unfit = health::unfit(host, wanted, &imported, &inventory);
+    let importable =
+        disks::importable(host, wanted, &imported, &inventory).map_err(about("the disks"))?;
+    Ok(Drives {
+        imported,
+        inventory,
+        unfit,
+        importable,
+    })
+}
+
+/// What is in the pools that are imported.
+#[derive(Debug)]
+struct Contents {
+    facts: pools::Facts,
+    directories: BTreeMap<String, ObservedDirectory>,
+    access: access::Access,
+}
+
+fn read_contents(host: &dyn Host, wanted: &Wanted) -> Result<Contents, ObserveError> {
+    let pools = pools::select(host, wanted).map_err(about("the ZFS pools"))?;
+    let (facts, directories) = both(
+        || pools::facts(host, wanted, &pools),
+        || system::directories(host, wanted, &pools),
+    );
+    let facts = facts.map_err(about("the ZFS pools and datasets"))?;
     let directories = directories.map_err(about("the directories"))?;
     let access =
         access::read(host, wanted, &pools, &directories).map_err(about("the permissions"))?;
-    Ok(Storage {
+    Ok(Contents {
         facts,
-        importable,
-        disks: disks::observed(&inventory, wanted, &unfit),
         directories,
         access,
     })

@@ -3,52 +3,43 @@
 use std::collections::BTreeMap;
 
 use phoenix_host::disk::Inventory;
+use phoenix_host::parallel::both;
 use phoenix_host::parse::ReadError;
 use phoenix_host::zfs::PropertyRow;
-use phoenix_host::zpool::{ImportedPools, PoolStatus};
+use phoenix_host::zpool::ImportedPools;
 use phoenix_host::{Host, zfs, zpool};
 use phoenix_planner::observed::{ObservedDataset, ObservedPool, ObservedProperty};
 use phoenix_planner::wanted::Wanted;
 
+use super::ObserveError;
 use super::disks::observed_vdev;
 
-/// The wanted pools that are imported.
+/// Pools with the health that the kernel tells: `ONLINE`, `DEGRADED`, `SUSPENDED` ...
 #[derive(Debug, Default)]
-pub(super) struct Pools {
-    pools: BTreeMap<String, Pool>,
-}
+pub(super) struct Pools(BTreeMap<String, String>);
 
-#[derive(Debug)]
-struct Pool {
-    health: String,
-    size: u64,
-    layout: Option<PoolStatus>,
-}
-
-impl Pool {
-    /// Whether the pool can be asked anything: every other state may block whoever asks.
-    fn answers(&self) -> bool {
-        matches!(self.health.as_str(), "ONLINE" | "DEGRADED")
-    }
+/// Whether a pool can be asked anything: every other state may block whoever asks.
+fn answers(health: &str) -> bool {
+    matches!(health, "ONLINE" | "DEGRADED")
 }
 
 impl Pools {
     fn answering(&self) -> impl Iterator<Item = &str> {
-        self.pools
-            .iter()
-            .filter(|(_, pool)| pool.answers())
-            .map(|(name, _)| name.as_str())
+        let answering = self.0.iter().filter(|(_, health)| answers(health));
+        answering.map(|(name, _)| name.as_str())
+    }
+
+    fn answers(&self, dataset: &str) -> bool {
+        self.0
+            .get(pool_of(dataset))
+            .is_some_and(|health| answers(health))
     }
 
     /// Whether `dataset` lies in a pool that is imported but does not answer.
     pub(super) fn is_silent(&self, dataset: &str) -> bool {
-        self.pools
+        self.0
             .get(pool_of(dataset))
-            .is_some_and(|pool| !pool.answers())
-    }
-
-    fn answers(&self, dataset: &str) -> bool {
-        self.pools.get(pool_of(dataset)).is_some_and(Pool::answers)
+            .is_some_and(|health| !answers(health))
     }
 }
 
@@ -56,30 +47,16 @@ fn pool_of(dataset: &str) -> &str {
     dataset.split_once('/').map_or(dataset, |(pool, _)| pool)
 }
 
-/// Picks the wanted pools, with the health that the kernel tells without a lock: a suspended pool
-/// must be recognised before anything else is asked.
-pub(super) fn select(
-    host: &dyn Host,
-    wanted: &Wanted,
-    imported: &ImportedPools,
-) -> Result<Pools, ReadError> {
+/// Picks the wanted pools that are imported. The kernel tells without a lock and without a command:
+/// a suspended pool must be recognised before anything else is asked.
+pub(super) fn select(host: &dyn Host, wanted: &Wanted) -> Result<Pools, ReadError> {
     let mut pools = BTreeMap::new();
     for name in &wanted.pools {
-        let Some(row) = imported.pools.get(name) else {
-            continue;
-        };
-        let state = host.read_file(&zpool::state_path(name))?;
-        let pool = Pool {
-            health: match state {
-                Some(state) => state.trim().to_owned(),
-                None => row.health.clone(),
-            },
-            size: row.size.unwrap_or(0),
-            layout: imported.layouts.get(name).cloned(),
-        };
-        pools.insert(name.clone(), pool);
+        if let Some(state) = host.read_file(&zpool::state_path(name))? {
+            pools.insert(name.clone(), state.trim().to_owned());
+        }
     }
-    Ok(Pools { pools })
+    Ok(Pools(pools))
 }
 
 /// What ZFS says about pools and datasets.
@@ -91,16 +68,14 @@ pub(super) struct Facts {
 
 /// Reads the properties of all wanted pools in one command and of all wanted datasets in another.
 pub(super) fn facts(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<Facts, ReadError> {
-    let (pool_rows, dataset_rows) = rayon::join(
+    let (pool_rows, dataset_rows) = both(
         || pool_properties(host, wanted, pools),
         || dataset_properties(host, wanted, pools),
     );
     let mut facts = Facts::default();
-    for (name, pool) in &pools.pools {
-        let size = if pool.answers() { pool.size } else { 0 };
+    for (name, health) in &pools.0 {
         let observed = ObservedPool {
-            health: pool.health.clone(),
-            size,
+            health: health.clone(),
             ..ObservedPool::default()
         };
         facts.pools.insert(name.clone(), observed);
@@ -122,15 +97,31 @@ pub(super) fn facts(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<F
 }
 
 impl Facts {
-    /// Adds the layouts of the pools that answer.
-    pub(super) fn add_layouts(&mut self, pools: &Pools, inventory: &Inventory) {
-        for (name, pool) in &pools.pools {
-            let layout = pool.layout.as_ref().filter(|_| pool.answers());
-            if let (Some(observed), Some(layout)) = (self.pools.get_mut(name), layout) {
-                let vdevs = layout.vdevs.iter();
-                observed.vdevs = vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect();
+    /// Adds the sizes and layouts of the pools that answer, as `zpool` tells them.
+    ///
+    /// # Errors
+    /// When `zpool` and the kernel do not name the same pools: one came or went meanwhile.
+    pub(super) fn complete(
+        &mut self,
+        wanted: &Wanted,
+        imported: &ImportedPools,
+        inventory: &Inventory,
+    ) -> Result<(), ObserveError> {
+        for name in &wanted.pools {
+            let (listed, observed) = match (imported.pools.get(name), self.pools.get_mut(name)) {
+                (Some(listed), Some(observed)) => (listed, observed),
+                (None, None) => continue,
+                _ => return Err(ObserveError::Moved { pool: name.clone() }),
+            };
+            if !answers(&observed.health) {
+                continue;
             }
+            observed.size = listed.size.unwrap_or(0);
+            let layout = imported.layouts.get(name);
+            let vdevs = layout.into_iter().flat_map(|layout| &layout.vdevs);
+            observed.vdevs = vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect();
         }
+        Ok(())
     }
 }
 
