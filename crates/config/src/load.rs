@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8Path;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::code::Code;
@@ -193,6 +194,10 @@ fn what_is_mounted(mount: &BindMount) -> (u32, &str, &Utf8Path) {
 
 /// The document as the file's types; what the schema rejects has been taken out before.
 fn typed(document: Value, findings: &mut Vec<Finding>) -> File {
+    // Following the path to every value costs more than reading it, and is hardly ever needed.
+    if let Ok(file) = Option::<File>::deserialize(&document) {
+        return file.unwrap_or_default();
+    }
     match serde_path_to_error::deserialize::<_, Option<File>>(document) {
         Ok(file) => file.unwrap_or_default(),
         Err(error) => {

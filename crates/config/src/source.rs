@@ -17,7 +17,7 @@ use tree::Tree;
 
 /// How many bytes lie between two stored character counts. A column is found by counting at most
 /// this many bytes, however long the line is.
-const CHECKPOINT: usize = 4096;
+const CHECKPOINT: usize = 512;
 
 /// A file: its name, its text, and the place of every value in it.
 #[derive(Debug, Clone, Default)]

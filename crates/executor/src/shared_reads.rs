@@ -100,7 +100,7 @@ impl Topic {
             {
                 for (path, row) in system::parse_directories(&output.stdout).ok()? {
                     let text = system::print_directory(&path, &row);
-                    printed.insert(path.into_string(), text);
+                    printed.insert(path, text);
                 }
             }
             _ => return None,
@@ -242,7 +242,7 @@ mod tests {
     fn seen(host: &dyn Host, name: &str) -> Seen {
         if name.starts_with('/') {
             let rows = system::read_directories(host, &[name])?;
-            return Ok(rows.into_keys().map(Utf8PathBuf::into_string).collect());
+            return Ok(rows.into_keys().collect());
         }
         let rows = zfs::read(host, &["quota"], &[name])?;
         Ok(rows.into_iter().map(|row| row.name).collect())

@@ -112,6 +112,9 @@ pub(crate) fn chunks<'a, 'b>(names: &'a [&'b str]) -> impl Iterator<Item = &'a [
 /// Turns `\040` and its like into the bytes that they stand for, as the kernel's tables
 /// (`seq_path`) and nfs-utils write them. Exactly three octal digits; anything else stays.
 pub(crate) fn unescape_octal(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
-
 use crate::Host;
 use crate::command::{Command, Program};
 use crate::parse::{self, ParseError, ReadError};
@@ -121,7 +119,7 @@ pub fn directories(paths: &[&str]) -> Command {
 ///
 /// # Errors
 /// When a line does not have the six fields that were asked for.
-pub fn parse_directories(text: &str) -> Result<BTreeMap<Utf8PathBuf, DirectoryRow>, ParseError> {
+pub fn parse_directories(text: &str) -> Result<BTreeMap<String, DirectoryRow>, ParseError> {
     let row = |line: &str| {
         let mut fields = line.splitn(6, '\t');
         let empty = match fields.next()? {
@@ -136,7 +134,7 @@ pub fn parse_directories(text: &str) -> Result<BTreeMap<Utf8PathBuf, DirectoryRo
             mode: u32::from_str_radix(fields.next()?, 8).ok()?,
             kind: fields.next()?.chars().next()?,
         };
-        Some((Utf8PathBuf::from(fields.next()?), row))
+        Some((fields.next()?.to_owned(), row))
     };
     let reason = "it is not emptiness, owner, group, mode, kind and path between tabs";
     text.lines()
@@ -152,7 +150,7 @@ pub fn directory_question(command: &Command) -> Option<&str> {
 }
 
 /// A row as [`directories`] prints it.
-pub fn print_directory(path: &Utf8Path, row: &DirectoryRow) -> String {
+pub fn print_directory(path: &str, row: &DirectoryRow) -> String {
     let DirectoryRow {
         uid,
         gid,
@@ -171,7 +169,7 @@ pub fn print_directory(path: &Utf8Path, row: &DirectoryRow) -> String {
 pub fn read_directories(
     host: &dyn Host,
     paths: &[&str],
-) -> Result<BTreeMap<Utf8PathBuf, DirectoryRow>, ReadError> {
+) -> Result<BTreeMap<String, DirectoryRow>, ReadError> {
     let mut rows = BTreeMap::new();
     for chunk in parse::chunks(paths) {
         let command = directories(chunk);

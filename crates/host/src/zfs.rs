@@ -61,9 +61,14 @@ pub(crate) fn parse_rows(text: &str, what: &'static str) -> Result<Vec<PropertyR
     let mut rows = Vec::new();
     let mut pending = String::new();
     for line in text.lines() {
-        if !pending.is_empty() {
-            pending.push('\n');
+        if pending.is_empty() {
+            match property_row(line) {
+                Some(row) => rows.push(row),
+                None => pending.push_str(line),
+            }
+            continue;
         }
+        pending.push('\n');
         pending.push_str(line);
         if let Some(row) = property_row(&pending) {
             if row.name.contains('\n') || row.property.contains('\n') {

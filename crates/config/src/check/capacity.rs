@@ -26,9 +26,22 @@ struct Claim {
     origin: Pointer,
 }
 
-/// Warns of every pool whose datasets may take more than it has. `size_of` gives the size in
-/// bytes of the disk with a path, if it is known; pools with an unknown disk are passed over.
-pub fn check(config: &Config, size_of: &dyn Fn(&str) -> Option<u64>) -> Vec<Finding> {
+/// A pool whose datasets may take more than it has.
+#[derive(Debug)]
+pub struct Overcommitted<'a> {
+    /// The pool.
+    pub pool: &'a Pool,
+    /// What there is to say about it; the places are missing.
+    pub finding: Finding,
+    claims: Vec<Claim>,
+}
+
+/// Every pool whose datasets may take more than it has. `size_of` gives the size in bytes of the
+/// disk with a path, if it is known; pools with an unknown disk are passed over.
+pub fn check<'a>(
+    config: &'a Config,
+    size_of: &dyn Fn(&str) -> Option<u64>,
+) -> Vec<Overcommitted<'a>> {
     let mut claims = claims(config);
     config
         .pools
@@ -36,21 +49,29 @@ pub fn check(config: &Config, size_of: &dyn Fn(&str) -> Option<u64>) -> Vec<Find
         .filter_map(|pool| {
             let claims = claims.remove(pool.name.as_str())?;
             let vdevs = data_vdevs(pool, size_of)?;
-            overcommitted(pool, &vdevs, &claims)
+            overcommitted(pool, &vdevs, claims)
         })
         .collect()
 }
 
-/// [`check`] with what the file itself tells about its disks.
+/// [`check`] with what the file itself tells about its disks, each claim with its place.
 pub(super) fn check_offline(config: &Config) -> Vec<Finding> {
     let mut stated: BTreeMap<&str, u64> = BTreeMap::new();
     for pool in &config.pools {
         let disks = pool.vdevs.iter().flat_map(|vdev| &vdev.disks);
         stated.extend(disks.filter_map(|disk| Some((disk.path.as_str(), pool.disk_size?))));
     }
-    check(config, &|path| {
-        stated.get(path).copied().or_else(|| size_in_name(path))
-    })
+    let size_of = |path: &str| stated.get(path).copied().or_else(|| size_in_name(path));
+    let found = check(config, &size_of).into_iter();
+    found.map(Overcommitted::placed).collect()
+}
+
+impl Overcommitted<'_> {
+    fn placed(self) -> Finding {
+        self.claims.iter().fold(self.finding, |finding, claim| {
+            finding.at(&claim.origin, size::decimal_and_binary(claim.bytes))
+        })
+    }
 }
 
 /// The size that a by-id name states, such as `.._2TB_..`: whole gigabytes as drives are sold.
@@ -149,7 +170,11 @@ fn data_vdevs(pool: &Pool, size_of: &dyn Fn(&str) -> Option<u64>) -> Option<Vec<
         .filter(|vdevs| !vdevs.is_empty())
 }
 
-fn overcommitted(pool: &Pool, vdevs: &[DataVdev], claims: &[Claim]) -> Option<Finding> {
+fn overcommitted<'a>(
+    pool: &'a Pool,
+    vdevs: &[DataVdev],
+    claims: Vec<Claim>,
+) -> Option<Overcommitted<'a>> {
     let space = space::pool_space(vdevs, pool.ashift);
     let sum = claims
         .iter()
@@ -159,16 +184,18 @@ fn overcommitted(pool: &Pool, vdevs: &[DataVdev], claims: &[Claim]) -> Option<Fi
     }
     let finding = Finding::warning(
         Code::CapacityOvercommitted,
-        message(pool, vdevs, &space, claims, sum),
+        message(pool, vdevs, &space, &claims, sum),
     )
     .help(format!(
         "a quota is a limit, not a reservation, so this works until the disks are full; take {} \
          off the quotas, or use larger disks",
         size::decimal_and_binary(sum - space.usable)
     ));
-    Some(claims.iter().fold(finding, |finding, claim| {
-        finding.at(&claim.origin, size::decimal_and_binary(claim.bytes))
-    }))
+    Some(Overcommitted {
+        pool,
+        finding,
+        claims,
+    })
 }
 
 fn message(pool: &Pool, vdevs: &[DataVdev], space: &Space, claims: &[Claim], sum: u64) -> String {

@@ -225,7 +225,7 @@ fn offset(bytes: usize) -> u32 {
 impl Tree {
     /// The value that `pointer` stands for, or its nearest ancestor and the segments that the file
     /// does not have.
-    pub(super) fn find(&self, pointer: &Pointer, text: &str) -> (usize, Vec<String>) {
+    pub(super) fn find<'a>(&self, pointer: &'a Pointer, text: &str) -> (usize, Vec<Cow<'a, str>>) {
         let mut node = 0;
         let mut segments = pointer.segments();
         while let Some(segment) = segments.next() {

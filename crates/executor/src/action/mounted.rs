@@ -80,5 +80,5 @@ pub(super) fn directory(
     path: &str,
 ) -> Result<Option<DirectoryRow>, Failure> {
     let mut rows = read_directories(host, &[path]).map_err(|error| goal.read(&error))?;
-    Ok(rows.remove(Utf8Path::new(path)))
+    Ok(rows.remove(path))
 }

@@ -85,12 +85,14 @@ pub(super) fn facts(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<F
             pool.properties.extend(property(row));
         }
     }
-    for row in dataset_rows? {
-        let dataset = facts.datasets.entry(row.name.clone()).or_default();
-        match row.property.as_str() {
-            "type" => dataset.kind = row.value,
-            "mounted" => dataset.mounted = row.value == "yes",
-            _ => dataset.properties.extend(property(row)),
+    let mut rows = dataset_rows?.into_iter().peekable();
+    // ZFS prints a dataset's rows one after the other.
+    while let Some(first) = rows.next() {
+        let name = first.name.clone();
+        let dataset = facts.datasets.entry(name.clone()).or_default();
+        add_row(dataset, first);
+        while let Some(row) = rows.next_if(|row| row.name == name) {
+            add_row(dataset, row);
         }
     }
     Ok(facts)
@@ -161,6 +163,14 @@ fn dataset_properties(
     properties.sort_unstable();
     properties.dedup();
     zfs::read(host, &properties, &names)
+}
+
+fn add_row(dataset: &mut ObservedDataset, row: PropertyRow) {
+    match row.property.as_str() {
+        "type" => dataset.kind = row.value,
+        "mounted" => dataset.mounted = row.value == "yes",
+        _ => dataset.properties.extend(property(row)),
+    }
 }
 
 /// A property, unless it does not apply to this kind of dataset or is not set at all.

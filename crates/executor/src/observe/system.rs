@@ -101,7 +101,7 @@ pub(super) fn directories(
     let rows = read_directories(host, &paths)?;
     Ok(rows
         .into_iter()
-        .map(|(path, row)| (path.into_string(), directory(row)))
+        .map(|(path, row)| (path, directory(row)))
         .collect())
 }
 

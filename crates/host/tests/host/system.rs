@@ -65,7 +65,7 @@ fn paths_that_do_not_exist_have_no_row() {
     let rows: Vec<_> = rows
         .iter()
         .map(|(path, row)| {
-            let name = path.file_name().unwrap();
+            let name = path.rsplit('/').next().unwrap();
             (name, row.kind, row.uid, row.gid, row.mode, row.empty)
         })
         .collect();

@@ -1,12 +1,9 @@
 //! What the file promises against what the disks of this host really hold.
 
-use std::collections::BTreeMap;
-
 use phoenix_config::address::Address;
 use phoenix_config::check::capacity;
 use phoenix_config::diagnostic::Finding;
-use phoenix_config::model::{Config, Dataset};
-use phoenix_config::pointer::Pointer;
+use phoenix_config::model::Config;
 
 use crate::observed::Observed;
 use crate::plan::Note;
@@ -16,26 +13,13 @@ use crate::plan::Note;
 /// Sizes come from the disks, so they are known for pools that are still to be made, too.
 pub(super) fn notes(config: &Config, observed: &Observed) -> Vec<(Address, Note)> {
     let size_of = |path: &str| observed.disks.get(path).map(|disk| disk.size);
-    let datasets = config.datasets.iter();
-    let datasets: BTreeMap<_, _> = datasets.map(|dataset| (&dataset.origin, dataset)).collect();
-    capacity::check(config, &size_of)
-        .into_iter()
-        .filter_map(|finding| {
-            let pool = pool_of(&finding, &datasets)?;
-            Some((pool.clone(), note(pool, finding)))
+    let overcommitted = capacity::check(config, &size_of).into_iter();
+    overcommitted
+        .map(|found| {
+            let pool = Address::Pool(found.pool.name.clone());
+            (pool.clone(), note(pool, found.finding))
         })
         .collect()
-}
-
-/// The pool of the dataset that the finding points at.
-fn pool_of(finding: &Finding, datasets: &BTreeMap<&Pointer, &Dataset>) -> Option<Address> {
-    let mut place = finding.places.first()?.pointer.clone();
-    loop {
-        if let Some(dataset) = datasets.get(&place) {
-            return Some(Address::Pool(dataset.pool.clone()));
-        }
-        place = place.parent()?;
-    }
 }
 
 fn note(pool: Address, finding: Finding) -> Note {
