@@ -53,7 +53,11 @@ pub fn parse_mounts(text: &str) -> Result<Mounts, ParseError> {
 impl Mounts {
     /// The mount whose root directory stands at a path.
     pub fn at(&self, path: &Utf8Path) -> Option<&Mount> {
-        self.seen.get(path.as_str())
+        let text = path.as_str();
+        match text.strip_suffix('/') {
+            Some(text) if !text.is_empty() => self.seen.get(text),
+            _ => self.seen.get(text),
+        }
     }
 
     /// The mount that a path lies on: the one with the longest target above it.

@@ -267,6 +267,24 @@ fn truncated_output_is_an_error_that_names_the_tool() {
 }
 
 #[test]
+fn a_pool_that_goes_while_it_is_looked_at_is_an_error() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    set_up(&config, &host);
+    let exported = Interposed {
+        host: &host,
+        answer: |command: &Command| {
+            let hit = command.to_string().starts_with("zpool list");
+            hit.then(|| Output::success(""))
+        },
+    };
+    let error = observe(&exported, &wanted(&config)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the pool \"fastData\" was imported or exported while phoenix looked at this host"
+    );
+}
+
+#[test]
 fn containers_show_pending_values_and_the_host_ids_of_their_users() {
     let host = SimHost::fresh();
     let conf = "arch: amd64\nmp0: /a,mp=/x\nmp1: /b,mp=/y\nmp2: /c,mp=/z\nunprivileged: 1\n\
