@@ -34,7 +34,7 @@ pub enum ApplyError {
     Observe(#[from] ObserveError),
     /// The worker threads could not be started.
     #[error("cannot start the worker threads")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(#[from] std::io::Error),
 }
 
 fn why_stale(planned_for: &str, node: &str) -> String {

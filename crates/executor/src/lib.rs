@@ -14,9 +14,11 @@ pub mod report;
 mod reporting;
 mod run;
 mod schedule;
+mod shared_commands;
 mod shared_host;
 mod shared_locks;
 mod shared_reads;
+mod workers;
 
 pub use apply::{ApplyError, apply, is_stale};
 pub use observe::{ObserveError, observe};

@@ -1,10 +1,11 @@
-//! Walks a plan: one coordinator on the caller's thread, workers in a pool of their own.
+//! Walks a plan: one coordinator on the caller's thread, workers on threads of their own.
 //!
 //! The coordinator alone owns the schedule and talks to the observer, so there is one order of
 //! events and nothing to lock. A worker runs one step and reports; what a step does is `action`'s
 //! business.
 
 use std::any::Any;
+use std::io;
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -13,7 +14,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 use phoenix_host::Host;
 use phoenix_planner::plan::{Plan, Refusal, Step};
-use rayon::{Scope, ThreadPoolBuilder};
 
 use crate::action::Done;
 use crate::event::{self, Event, Failure, Observer, Outcome};
@@ -21,6 +21,7 @@ use crate::options::ApplyOptions;
 use crate::report::{Report, StepOutcome};
 use crate::reporting::Reporting;
 use crate::schedule::{Blocked, Schedule, StepIndex};
+use crate::workers;
 
 /// What a worker tells the coordinator.
 #[derive(Debug)]
@@ -60,12 +61,8 @@ pub(crate) fn walk(
     options: &ApplyOptions,
     observer: &mut dyn Observer,
     perform: &Perform<'_>,
-) -> Result<Report, rayon::ThreadPoolBuildError> {
+) -> io::Result<Report> {
     let workers = options.jobs.get().min(plan.steps.len()).max(1);
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(workers)
-        .thread_name(|number| format!("phoenix-step-{number}"))
-        .build()?;
     let (sender, receiver) = mpsc::channel();
     let mut coordinator = Coordinator {
         plan,
@@ -76,38 +73,36 @@ pub(crate) fn walk(
         report: Report::new(plan),
         started: Instant::now(),
     };
-    coordinator.announce();
-    pool.in_place_scope(|scope| {
-        let spawn = |step: StepIndex| start(scope, plan, host, perform, step, sender.clone());
-        coordinator.walk(&spawn, &receiver);
-    });
+    let job = |step| run(plan, host, perform, step, &sender);
+    workers::with(workers, &job, |give| {
+        coordinator.announce();
+        coordinator.walk(give, &receiver);
+    })?;
     Ok(coordinator.finish())
 }
 
-fn start<'scope>(
-    scope: &Scope<'scope>,
-    plan: &'scope Plan,
-    host: &'scope dyn Host,
-    perform: &'scope Perform<'_>,
+/// Does one step and tells the coordinator what came of it, even of a panic.
+fn run(
+    plan: &Plan,
+    host: &dyn Host,
+    perform: &Perform<'_>,
     index: StepIndex,
-    sender: Sender<Message>,
+    sender: &Sender<Message>,
 ) {
     let Some(step) = plan.steps.get(index) else {
         return;
     };
-    scope.spawn(move |_| {
-        let started = Instant::now();
-        let reporting = Reporting::new(host, index, sender.clone());
-        let attempt = catch_unwind(AssertUnwindSafe(|| perform(step, &reporting)));
-        let result = attempt.unwrap_or_else(|panic| Err(panicked(&*panic)));
-        let ended = Message::Ended {
-            step: index,
-            result,
-            milliseconds: milliseconds(started),
-        };
-        // The coordinator listens until every started step has reported.
-        let _ = sender.send(ended);
-    });
+    let started = Instant::now();
+    let reporting = Reporting::new(host, index, sender.clone());
+    let attempt = catch_unwind(AssertUnwindSafe(|| perform(step, &reporting)));
+    let result = attempt.unwrap_or_else(|panic| Err(panicked(&*panic)));
+    let ended = Message::Ended {
+        step: index,
+        result,
+        milliseconds: milliseconds(started),
+    };
+    // The coordinator listens until every started step has reported.
+    let _ = sender.send(ended);
 }
 
 struct Coordinator<'a> {
@@ -136,7 +131,7 @@ impl Coordinator<'_> {
 
     /// Runs until no step is running and none may start. Nothing may leave this loop early: a step
     /// in flight would be forgotten.
-    fn walk(&mut self, spawn: &dyn Fn(StepIndex), messages: &Receiver<Message>) {
+    fn walk(&mut self, give: &dyn Fn(StepIndex), messages: &Receiver<Message>) {
         let mut running = 0;
         loop {
             if !self.stopped() {
@@ -147,7 +142,7 @@ impl Coordinator<'_> {
                 // What is announced must not be unknown after a power cut; nor what has led to it.
                 self.observer.sync();
                 running += ready.len();
-                ready.into_iter().for_each(spawn);
+                ready.into_iter().for_each(give);
             }
             if running == 0 {
                 break;

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use camino::Utf8Path;
-use phoenix_host::command::{Command, Output};
+use phoenix_host::command::{Command, Effect, Output};
 use phoenix_host::lock::HeldLock;
 use phoenix_host::{Host, HostError, PermissionChange};
 
+use crate::shared_commands::SharedCommands;
 use crate::shared_locks::SharedLocks;
 use crate::shared_reads::SharedReads;
 
@@ -17,6 +18,7 @@ use crate::shared_reads::SharedReads;
 pub(crate) struct SharedHost<'a> {
     host: &'a dyn Host,
     pub(crate) reads: SharedReads,
+    pub(crate) commands: SharedCommands,
     locks: SharedLocks,
 }
 
@@ -26,6 +28,7 @@ impl<'a> SharedHost<'a> {
         Self {
             host,
             reads: SharedReads::default(),
+            commands: SharedCommands::default(),
             locks: SharedLocks::default(),
         }
     }
@@ -33,9 +36,12 @@ impl<'a> SharedHost<'a> {
 
 impl Host for SharedHost<'_> {
     fn run(&self, command: &Command) -> Result<Output, HostError> {
+        if command.effect == Effect::Write {
+            return self.commands.change(|| self.host.run(command));
+        }
         match self.reads.answer(self.host, command) {
             Some(output) => Ok(output),
-            None => self.host.run(command),
+            None => self.commands.read(self.host, command),
         }
     }
 
@@ -44,15 +50,17 @@ impl Host for SharedHost<'_> {
     }
 
     fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.host.write_file(path, contents)
+        self.commands
+            .change(|| self.host.write_file(path, contents))
     }
 
     fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        self.host.write_parameter(path, value)
+        self.commands
+            .change(|| self.host.write_parameter(path, value))
     }
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        self.host.set_permissions(change)
+        self.commands.change(|| self.host.set_permissions(change))
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
