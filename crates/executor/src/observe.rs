@@ -150,8 +150,13 @@ fn read_drives(host: &dyn Host, wanted: &Wanted) -> Result<Drives, ObserveError>
     if wanted.pools.is_empty() && wanted.disks.is_empty() {
         return Ok(Drives::default());
     }
-    let (imported, inventory) = disk::look(host).map_err(about("the ZFS pools and disks"))?;
-    let unfit = health::unfit(host, wanted, &imported, &inventory);
+    let of_disks = || about("the ZFS pools and disks");
+    let (imported, devices) = disk::list(host).map_err(of_disks())?;
+    let (unfit, inventory) = both(
+        || health::unfit(host, wanted, &imported, devices.found()),
+        || devices.clone().judge(host, &imported),
+    );
+    let inventory = inventory.map_err(of_disks())?;
     let importable =
         disks::importable(host, wanted, &imported, &inventory).map_err(about("the disks"))?;
     Ok(Drives {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde::Deserialize;
 
-pub use inventory::{Disk, Inventory, Signature, Use, inventory, look};
+pub use inventory::{Devices, Disk, Inventory, Signature, Use, devices, list, look};
 pub use lsblk::{BlockDevice, lsblk, parse_lsblk};
 
 use crate::command::{Command, Program};

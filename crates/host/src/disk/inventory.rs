@@ -167,12 +167,40 @@ impl Inventory {
     }
 }
 
-/// Reads every block device of a host. `pools` says which are members of imported pools.
+/// Block devices of which nobody has asked yet what is on them.
+#[derive(Debug, Clone)]
+pub struct Devices(Inventory);
+
+impl Devices {
+    /// The devices, for finding them. What speaks against writing to them is not complete.
+    pub fn found(&self) -> &Inventory {
+        &self.0
+    }
+
+    /// Adds what speaks against writing: imported pools, and what is on the disks themselves.
+    ///
+    /// # Errors
+    /// When a command fails or answers nonsense.
+    pub fn judge(self, host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadError> {
+        let Self(mut inventory) = self;
+        let mut unsure = pools.silent.clone();
+        unsure.extend(inventory.mark_pools(pools));
+        inventory.raise();
+        inventory.probe(host)?;
+        inventory.mark_labelled(&unsure);
+        inventory.mark_numbered(pools);
+        unfinished::forget(&mut inventory.devices);
+        Ok(inventory)
+    }
+}
+
+/// Reads every imported pool and every block device, but not yet what is on the devices.
 ///
 /// # Errors
 /// When a command fails or answers nonsense.
-pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadError> {
-    judge(host, devices(host)?, pools)
+pub fn list(host: &dyn Host) -> Result<(ImportedPools, Devices), ReadError> {
+    let (pools, devices) = parallel::both(|| zpool::imported(host), || devices(host));
+    Ok((pools?, devices?))
 }
 
 /// Reads every imported pool, and every block device with what uses it and what is on it.
@@ -180,14 +208,16 @@ pub fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, Re
 /// # Errors
 /// When a command fails or answers nonsense.
 pub fn look(host: &dyn Host) -> Result<(ImportedPools, Inventory), ReadError> {
-    let (pools, devices) = parallel::both(|| zpool::imported(host), || devices(host));
-    let pools = pools?;
-    let inventory = judge(host, devices?, &pools)?;
+    let (pools, devices) = list(host)?;
+    let inventory = devices.judge(host, &pools)?;
     Ok((pools, inventory))
 }
 
-/// The block devices, their links and what is swapped to; not yet what else they are used for.
-fn devices(host: &dyn Host) -> Result<Inventory, ReadError> {
+/// Reads the block devices, their links and what is swapped to.
+///
+/// # Errors
+/// When a command fails or answers nonsense.
+pub fn devices(host: &dyn Host) -> Result<Devices, ReadError> {
     let read_tree = || {
         let command = lsblk();
         let output = host.run(&command)?;
@@ -211,23 +241,7 @@ fn devices(host: &dyn Host) -> Result<Inventory, ReadError> {
     for swap in &swaps {
         inventory.mark(Utf8Path::new(swap), Use::Swap);
     }
-    Ok(inventory)
-}
-
-/// Adds what speaks against writing: imported pools, and what is on the disks themselves.
-fn judge(
-    host: &dyn Host,
-    mut inventory: Inventory,
-    pools: &ImportedPools,
-) -> Result<Inventory, ReadError> {
-    let mut unsure = pools.silent.clone();
-    unsure.extend(inventory.mark_pools(pools));
-    inventory.raise();
-    inventory.probe(host)?;
-    inventory.mark_labelled(&unsure);
-    inventory.mark_numbered(pools);
-    unfinished::forget(&mut inventory.devices);
-    Ok(inventory)
+    Ok(Devices(inventory))
 }
 
 /// The disk that a partition's name speaks of: `-part1` behind a link (systemd's

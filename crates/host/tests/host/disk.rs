@@ -1,8 +1,10 @@
 //! Disks: the inventory of a real guest, and what must never look free.
 
 use camino::Utf8Path;
+use phoenix_host::Host;
 use phoenix_host::command::{Effect, Output};
-use phoenix_host::disk::{self, Inventory, inventory};
+use phoenix_host::disk::{self, Inventory};
+use phoenix_host::parse::ReadError;
 use phoenix_host::zpool::{ImportedPools, PoolRow, parse_status};
 
 use crate::{Scripted, argv};
@@ -14,6 +16,10 @@ const WIPEFS: &str = include_str!("../fixtures/wipefs.json");
 const STATUS: &str = include_str!("../fixtures/zpool-status-disks.txt");
 const PROBE: &str = "wipefs -J /dev/nvme0n1 /dev/nvme1n1 /dev/nvme2n1 \
                      /dev/sde /dev/sde1 /dev/sde9 /dev/sdf";
+
+fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadError> {
+    disk::devices(host)?.judge(host, pools)
+}
 
 fn guest() -> Scripted {
     Scripted::default()
