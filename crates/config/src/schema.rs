@@ -87,3 +87,70 @@ pub(crate) fn check(document: &mut Value) -> Verdict {
     }
     verdict
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jsonschema::ValidationError;
+    use serde_json::json;
+
+    use super::*;
+
+    const EXHAUSTIVE: &str = include_str!("../../../schema/examples/exhaustive.json");
+
+    /// The pointers of a value and of everything in it.
+    fn pointers(at: &Pointer, value: &Value, found: &mut Vec<Pointer>) {
+        found.push(at.clone());
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    pointers(&at.index(index), item, found);
+                }
+            }
+            Value::Object(members) => {
+                for (key, member) in members {
+                    pointers(&at.key(key), member, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn told<'a>(errors: impl Iterator<Item = ValidationError<'a>>) -> BTreeSet<[String; 3]> {
+        errors
+            .map(|error| {
+                let place = error.instance_path().to_string();
+                [place, error.schema_path().to_string(), error.to_string()]
+            })
+            .collect()
+    }
+
+    fn places_of(errors: &BTreeSet<[String; 3]>) -> BTreeSet<&str> {
+        errors.iter().map(|[place, _, _]| place.as_str()).collect()
+    }
+
+    #[test]
+    fn the_schema_as_code_rejects_what_the_schema_as_data_rejects() {
+        let interpreted = jsonschema::draft202012::new(&SCHEMA).unwrap();
+        let document: Value = serde_json::from_str(EXHAUSTIVE).unwrap();
+        let mut places = Vec::new();
+        pointers(&Pointer::root(), &document, &mut places);
+        let odd = json!([null, true, -1, 1.5, "odd", ["odd"], {"odd": 1}]);
+        let mut rejected = 0;
+        for place in &places {
+            for value in odd.as_array().unwrap() {
+                let mut changed = document.clone();
+                *changed.pointer_mut(place.as_str()).unwrap() = value.clone();
+                let errors = told(Checker::iter_errors(&changed));
+                rejected += usize::from(!errors.is_empty());
+                let expected = told(interpreted.iter_errors(&changed));
+                // Of a value that is not in a list of texts, the code does not say as well that it
+                // is no text.
+                assert!(errors.is_subset(&expected), "{place}: {value}: {errors:?}");
+                assert_eq!(places_of(&errors), places_of(&expected), "{place}: {value}");
+            }
+        }
+        assert!(rejected > places.len(), "{rejected} of {}", places.len());
+    }
+}

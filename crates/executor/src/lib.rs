@@ -6,6 +6,7 @@
 
 mod action;
 mod apply;
+mod creating;
 pub mod event;
 pub mod journal;
 mod observe;

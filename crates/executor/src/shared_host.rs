@@ -37,7 +37,8 @@ impl<'a> SharedHost<'a> {
 impl Host for SharedHost<'_> {
     fn run(&self, command: &Command) -> Result<Output, HostError> {
         if command.effect == Effect::Write {
-            return self.commands.change(|| self.host.run(command));
+            let run = || self.commands.change(|| self.host.run(command));
+            return self.reads.creating.during(command, run);
         }
         match self.reads.answer(self.host, command) {
             Some(output) => Ok(output),

@@ -3,7 +3,8 @@
 //! Every step that makes a dataset looks at its mountpoint before and reads the dataset back
 //! after, and starting `find` or `zfs get` costs ten times what one more name costs it. So a step
 //! that has to wait for the command of another one shares the next command with all who wait, as
-//! databases commit in groups. Nothing waits for a clock, and nothing is remembered: an answer
+//! databases commit in groups, and a question about a dataset waits for others of its pool while some
+//! are being made there. Nothing waits for a clock, and nothing is remembered: an answer
 //! goes only to those who had asked before its command was started. Datasets of different pools
 //! share nothing, because a pool that hangs must hold up nobody else; nor do paths of different
 //! directories. Where pools have mountpoints in one directory, one that hangs holds the others up
@@ -16,11 +17,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::{Command, Output};
 use phoenix_host::{Host, system, zfs};
 
+use crate::creating::Creating;
+
 /// The questions of one apply about datasets and paths that are answered together.
 #[derive(Default)]
 pub(crate) struct SharedReads {
     desks: Mutex<BTreeMap<Topic, Arc<Desk>>>,
+    pub(crate) creating: Creating,
 }
+
+/// How many questions about datasets of one pool are enough for a command while others of the pool
+/// are being made. It takes half as long again as for one.
+const COMPANY: usize = 16;
 
 /// What those who share a command ask.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,8 +132,13 @@ impl SharedReads {
             lock(&waiting.subjects).insert(subject.to_owned());
             Arc::clone(&waiting)
         };
+        self.creating.one_more();
         let turn = lock(&desk.turn);
         let answers = round.answers.get_or_init(|| {
+            if let Topic::Properties { pool, .. } = &topic {
+                let is_lonely = || lock(&round.subjects).len() < COMPANY;
+                self.creating.wait_for_company(pool, is_lonely);
+            }
             // From here on newcomers wait for the next round.
             std::mem::take(&mut *lock(&desk.waiting));
             topic.ask(host, &lock(&round.subjects))
@@ -248,14 +261,15 @@ mod tests {
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
+    /// How many steps queue up for the next command on `topic`.
+    fn queued(shared: &SharedHost<'_>, topic: &Topic) -> usize {
+        let desk = lock(&shared.reads.desks).get(topic).cloned();
+        desk.map_or(0, |desk| lock(&lock(&desk.waiting).subjects).len())
+    }
+
     /// Waits until `count` steps queue up for the next command on `topic`.
     fn until_queued(shared: &SharedHost<'_>, topic: &Topic, count: usize) {
-        loop {
-            let desk = lock(&shared.reads.desks).get(topic).cloned();
-            let queued = desk.map_or(0, |desk| lock(&lock(&desk.waiting).subjects).len());
-            if queued == count {
-                return;
-            }
+        while queued(shared, topic) != count {
             thread::yield_now();
         }
     }
@@ -329,5 +343,55 @@ mod tests {
         assert_eq!(asked.len(), 5, "each is then asked for alone");
         assert_eq!(answers[1].as_ref().unwrap(), &["/tank/b"]);
         assert!(answers[2].is_err());
+    }
+
+    /// What each command asked about when one step after the other asks about `names` while a
+    /// dataset of `pool` is being made, which ends when all of them wait or have been asked about.
+    fn asked_while_creating(pool: &str, names: &[&str]) -> Vec<Vec<String>> {
+        let (host, _is_started, let_go) = Slow::new();
+        let_go.send(()).unwrap();
+        let shared = SharedHost::new(&host);
+        let (topic, _) = Topic::of(&zfs::get(&["quota"], &["tank/a"])).unwrap();
+        let create = zfs::create_filesystem(&format!("{pool}/new"), &BTreeMap::new());
+        thread::scope(|scope| {
+            shared.reads.creating.during(&create, || {
+                for (index, name) in names.iter().enumerate() {
+                    let shared = &shared;
+                    scope.spawn(move || seen(shared, name));
+                    let told = || queued(shared, &topic) + host.asked().concat().len();
+                    while told() <= index {
+                        thread::yield_now();
+                    }
+                }
+            });
+        });
+        host.asked()
+    }
+
+    #[test]
+    fn who_has_made_a_dataset_waits_for_others_of_the_pool_that_will_ask_the_same() {
+        let two = ["tank/a", "tank/b"];
+        assert_eq!(
+            asked_while_creating("tank", &two),
+            [vec!["tank/a", "tank/b"]]
+        );
+        // A pool that hangs holds up nobody else.
+        let alone = [vec!["tank/a"], vec!["tank/b"]];
+        assert_eq!(asked_while_creating("other", &two), alone);
+        // Enough are asked for while the dataset is still being made.
+        let names: Vec<String> = (0..COMPANY).map(|name| format!("tank/{name:02}")).collect();
+        let (host, _is_started, let_go) = Slow::new();
+        let_go.send(()).unwrap();
+        let shared = SharedHost::new(&host);
+        let create = zfs::create_filesystem("tank/new", &BTreeMap::new());
+        shared.reads.creating.during(&create, || {
+            thread::scope(|scope| {
+                for name in &names {
+                    let shared = &shared;
+                    scope.spawn(move || seen(shared, name));
+                }
+            });
+        });
+        assert_eq!(host.asked(), [names]);
     }
 }

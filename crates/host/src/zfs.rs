@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub use failure::{ZfsFailure, classify, was_made};
 use phoenix_zfs::property::argument;
-pub use question::{DatasetQuestion, dataset_question, print_get};
+pub use question::{DatasetQuestion, dataset_question, pool_of_create, print_get};
 
 use crate::Host;
 use crate::command::{Command, Program};

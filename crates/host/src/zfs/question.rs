@@ -33,6 +33,16 @@ pub fn dataset_question(command: &Command) -> Option<DatasetQuestion<'_>> {
     (command.program == Program::Zfs && command.args == asked.args).then_some(question)
 }
 
+/// The pool in which `command` makes a dataset, if it is a `zfs create`.
+pub fn pool_of_create(command: &Command) -> Option<&str> {
+    let creates = command.args.first().is_some_and(|word| word == "create");
+    let dataset = command
+        .args
+        .last()
+        .filter(|_| creates && command.program == Program::Zfs)?;
+    dataset.split('/').next()
+}
+
 /// Rows as [`get`](super::get) prints them.
 pub fn print_get(rows: &[PropertyRow]) -> String {
     let line = |row: &PropertyRow| {
@@ -49,8 +59,25 @@ pub fn print_get(rows: &[PropertyRow]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::zfs::{get, mount, parse_get};
+    use crate::zfs::{create_filesystem, create_volume, get, mount, parse_get, set};
+
+    #[test]
+    fn a_create_is_known_by_the_pool_of_its_dataset() {
+        let none = BTreeMap::new();
+        let quota = BTreeMap::from([("quota".to_owned(), "1".to_owned())]);
+        for (command, pool) in [
+            (create_filesystem("tank/a/b", &quota), Some("tank")),
+            (create_volume("tank/v", 8, true, &none), Some("tank")),
+            (mount("tank/a"), None),
+            (set("tank/a", &quota), None),
+            (get(&["quota"], &["tank/a"]), None),
+        ] {
+            assert_eq!(pool_of_create(&command), pool, "{command}");
+        }
+    }
 
     #[test]
     fn only_a_get_about_one_dataset_is_a_question_about_one() {
