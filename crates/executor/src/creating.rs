@@ -1,7 +1,7 @@
 //! How many datasets are being made in each pool, for steps that would rather ask together.
 //!
-//! Whoever has made a dataset reads it back, and `zfs get` costs a process, and with a thousand
-//! mounts as much again for the kernel's table of them, however many datasets it is asked about.
+//! Whoever has made a dataset reads it back, and `zfs get` costs a process, and a look through the
+//! kernel's table of mounts, however many datasets it is asked about.
 //! So a step waits a little for others of its pool that will soon ask the same.
 
 use std::collections::BTreeMap;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// How many steps run at once unless the caller says otherwise. 200 datasets with four properties
 /// cost 600 transaction groups one by one, 122 with 16 steps at once, about 74 with 32, 49 with 64 and
-/// 44 with 128, which is also the first number at which they take no longer than with `xargs -P 32`
-/// (measured on OpenZFS 2.3.9 in the lab). A step that creates a dataset waits nearly all of its time.
+/// 44 with 128, where they take as long as with `xargs -P 32` (measured on OpenZFS 2.3.9 in the lab).
+/// A step that creates a dataset waits nearly all of its time.
 ///
 /// Not more: a command takes up to five file descriptors, of which a process has 1,024 unless it asks
 /// for more, and about 1.7 MB of memory.

@@ -27,7 +27,7 @@ pub(crate) struct SharedReads {
 }
 
 /// How many questions about datasets of one pool are enough for a command while others of the pool
-/// are being made. It takes half as long again as for one.
+/// are being made: what one more saves is small then, and nobody waits for all of a large plan.
 const COMPANY: usize = 16;
 
 /// What those who share a command ask.

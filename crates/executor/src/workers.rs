@@ -1,7 +1,7 @@
 //! The threads that steps run on.
 //!
 //! Owns how a step gets to a thread. A step waits for commands nearly all of its time, so these
-//! threads sleep until there is one; a pool for computing would look for work all the while.
+//! threads sleep until there is one.
 
 use std::io;
 use std::sync::Mutex;
