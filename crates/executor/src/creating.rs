@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use phoenix_host::command::Command;
 use phoenix_host::zfs::pool_of_create;
 
-use crate::shared_reads::lock;
+use crate::mutex::lock;
 
 /// The commands of one apply that make datasets just now.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ mod apply;
 mod creating;
 pub mod event;
 pub mod journal;
+mod mutex;
 mod observe;
 pub mod options;
 pub mod report;
@@ -19,6 +20,8 @@ mod shared_commands;
 mod shared_host;
 mod shared_locks;
 mod shared_reads;
+#[cfg(test)]
+mod slow_host;
 mod workers;
 
 pub use apply::{ApplyError, apply, is_stale};

@@ -64,30 +64,26 @@ pub enum ObserveError {
 pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveError> {
     // A look must not be able to change anything, whoever asks for it.
     let host: &dyn Host = &ReadOnly(host);
-    let ((storage, basics), ((storages, nodes), (containers, exports))) = both(
-        || {
-            both(
-                || read_storage(host, wanted),
-                || system::basics(host, wanted),
-            )
-        },
-        || {
-            both(
-                || {
-                    both(
-                        || shares::storages(host, wanted),
-                        || shares::nodes(host, wanted),
-                    )
-                },
-                || {
-                    both(
-                        || shares::containers(host, wanted),
-                        || shares::exports(host, wanted),
-                    )
-                },
-            )
-        },
-    );
+    let machine = || {
+        both(
+            || read_storage(host, wanted),
+            || system::basics(host, wanted),
+        )
+    };
+    let proxmox = || {
+        both(
+            || shares::storages(host, wanted),
+            || shares::nodes(host, wanted),
+        )
+    };
+    let users = || {
+        both(
+            || shares::containers(host, wanted),
+            || shares::exports(host, wanted),
+        )
+    };
+    let (machine, (proxmox, users)) = both(machine, || both(proxmox, users));
+    let ((storage, basics), (storages, nodes), (containers, exports)) = (machine, proxmox, users);
     // In a fixed order, so that the same trouble always gives the same message.
     let basics = basics.map_err(about("names, memory and limits"))?;
     let storage = storage?;
@@ -112,7 +108,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
 }
 
 /// What hangs on ZFS and the disks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Storage {
     facts: pools::Facts,
     importable: BTreeMap<String, ObservedImportable>,
@@ -150,13 +146,13 @@ fn read_drives(host: &dyn Host, wanted: &Wanted) -> Result<Drives, ObserveError>
     if wanted.pools.is_empty() && wanted.disks.is_empty() {
         return Ok(Drives::default());
     }
-    let of_disks = || about("the ZFS pools and disks");
-    let (imported, devices) = disk::list(host).map_err(of_disks())?;
+    let of_disks = about("the ZFS pools and disks");
+    let (imported, devices) = disk::list(host).map_err(&of_disks)?;
     let (unfit, inventory) = both(
         || health::unfit(host, wanted, &imported, devices.found()),
         || devices.clone().judge(host, &imported),
     );
-    let inventory = inventory.map_err(of_disks())?;
+    let inventory = inventory.map_err(&of_disks)?;
     let importable =
         disks::importable(host, wanted, &imported, &inventory).map_err(about("the disks"))?;
     Ok(Drives {

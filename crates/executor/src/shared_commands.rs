@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use phoenix_host::command::{Command, Output};
 use phoenix_host::{Host, HostError};
 
-use crate::shared_reads::lock;
+use crate::mutex::lock;
 
 /// The commands of one apply that are on their way and only look.
 #[derive(Default)]
@@ -84,133 +84,56 @@ impl SharedCommands {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Condvar;
     use std::thread;
-    use std::time::Duration;
 
-    use camino::Utf8Path;
-    use phoenix_host::PermissionChange;
-    use phoenix_host::command::Program;
-    use phoenix_host::lock::HeldLock;
+    use phoenix_host::zfs;
 
     use super::*;
+    use crate::slow_host::Slow;
 
-    /// Answers with the number of the command, and the first one only when it is let go.
-    #[derive(Default)]
-    struct Counting {
-        started: Mutex<usize>,
-        may_go: Mutex<bool>,
-        changed: Condvar,
-        breaks: bool,
-    }
-
-    impl Counting {
-        fn started(&self) -> usize {
-            *lock(&self.started)
-        }
-
-        fn let_go(&self) {
-            *lock(&self.may_go) = true;
-            self.changed.notify_all();
-        }
-    }
-
-    impl Host for Counting {
-        fn run(&self, _: &Command) -> Result<Output, HostError> {
-            let number = {
-                let mut started = lock(&self.started);
-                *started += 1;
-                *started
-            };
-            if number == 1 {
-                let waits = |may_go: &mut bool| !*may_go;
-                let _gone = self.changed.wait_while(lock(&self.may_go), waits).unwrap();
-                if self.breaks {
-                    let program = "lsblk".to_owned();
-                    return Err(HostError::NotInstalled { program });
-                }
-            }
-            Ok(Output::success(number.to_string()))
-        }
-
-        fn read_file(&self, _: &Utf8Path) -> Result<Option<String>, HostError> {
-            Ok(None)
-        }
-
-        fn write_file(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn write_parameter(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn lock(&self, _: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
-            Ok(HeldLock::nothing())
-        }
-    }
-
-    fn until(condition: impl Fn() -> bool) {
-        while !condition() {
-            thread::yield_now();
-        }
-    }
-
-    /// What two see who ask the same, the second while the first one's command runs and after
-    /// `meanwhile`, and how many commands that took.
-    fn two_ask(
-        host: &Counting,
-        meanwhile: impl Fn(&SharedCommands),
-    ) -> ([Option<String>; 2], usize) {
+    /// Who got an answer of two who ask the same, the second while the first one's command runs and
+    /// after `meanwhile`, and how many commands that took. That first command `can_run` or not.
+    fn two_ask(can_run: bool, meanwhile: impl Fn(&SharedCommands)) -> ([bool; 2], usize) {
+        let (host, is_started, let_go) = Slow::new();
         let shared = SharedCommands::default();
-        let lsblk = Command::read(Program::Lsblk, ["-J"]);
-        let ask = || shared.read(host, &lsblk).ok().map(|output| output.stdout);
+        let question = zfs::get(&["quota"], &["tank/a"]);
+        let ask = || shared.read(&host, &question).is_ok();
         let waiting = || {
             let flights = lock(&shared.flights);
             flights.values().map(Arc::strong_count).sum::<usize>()
         };
-        let answers = thread::scope(|scope| {
+        let answered = thread::scope(|scope| {
             let first = scope.spawn(ask);
-            until(|| host.started() == 1);
+            is_started.recv().unwrap();
             meanwhile(&shared);
             let second = scope.spawn(ask);
-            // The map and both who wait, or an answer of its own.
-            until(|| waiting() == 3 || host.started() == 2);
-            host.let_go();
+            // The map and both who wait, or a command of its own.
+            while waiting() != 3 && host.asked().len() != 2 {
+                thread::yield_now();
+            }
+            match can_run {
+                true => let_go.send(()).unwrap(),
+                false => drop(let_go),
+            }
             [first.join().unwrap(), second.join().unwrap()]
         });
         assert_eq!(waiting(), 0, "nothing is remembered");
-        (answers, host.started())
-    }
-
-    fn seen(numbers: [usize; 2]) -> [Option<String>; 2] {
-        numbers.map(|number| Some(number.to_string()))
+        (answered, host.asked().len())
     }
 
     #[test]
     fn the_same_question_is_asked_once_while_nothing_changes() {
-        let host = Counting::default();
-        assert_eq!(two_ask(&host, |_| {}), (seen([1, 1]), 1));
+        assert_eq!(two_ask(true, |_| {}), ([true, true], 1));
     }
 
     #[test]
     fn a_change_that_begins_or_ends_meanwhile_makes_it_a_new_question() {
-        let host = Counting::default();
         let change = |shared: &SharedCommands| shared.change(|| {});
-        assert_eq!(two_ask(&host, change), (seen([1, 2]), 2));
+        assert_eq!(two_ask(true, change), ([true, true], 2));
     }
 
     #[test]
     fn who_waited_for_a_command_that_could_not_be_run_asks_alone() {
-        let host = Counting {
-            breaks: true,
-            ..Counting::default()
-        };
-        let answers = [None, Some("2".to_owned())];
-        assert_eq!(two_ask(&host, |_| {}), (answers, 2));
+        assert_eq!(two_ask(false, |_| {}), ([false, true], 2));
     }
 }

@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::lock::HeldLock;
 use phoenix_host::{Host, HostError};
 
-use crate::shared_reads::lock;
+use crate::mutex::lock;
 
 /// The locks that steps of one apply hold.
 #[derive(Debug, Default)]

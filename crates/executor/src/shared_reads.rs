@@ -11,13 +11,14 @@
 //! until the command's time is over; then each is asked about alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::{Command, Output};
 use phoenix_host::{Host, system, zfs};
 
 use crate::creating::Creating;
+use crate::mutex::lock;
 
 /// The questions of one apply about datasets and paths that are answered together.
 #[derive(Default)]
@@ -153,101 +154,15 @@ impl SharedReads {
     }
 }
 
-/// The value behind a mutex that nobody leaves half changed, not even by a panic.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Receiver, Sender, channel};
     use std::thread;
-    use std::time::Duration;
 
-    use phoenix_host::command::Program;
-    use phoenix_host::lock::HeldLock;
     use phoenix_host::parse::ReadError;
-    use phoenix_host::{HostError, PermissionChange};
 
     use super::*;
     use crate::shared_host::SharedHost;
-
-    /// Answers `zfs get` and `find` about everything but what is called `missing`, or `denied`; the
-    /// first command waits to be let go.
-    struct Slow {
-        started: Sender<()>,
-        go: Mutex<Option<Receiver<()>>>,
-        asked: Mutex<Vec<Vec<String>>>,
-    }
-
-    impl Slow {
-        fn new() -> (Self, Receiver<()>, Sender<()>) {
-            let (started, is_started) = channel();
-            let (let_go, go) = channel();
-            let host = Self {
-                started,
-                go: Mutex::new(Some(go)),
-                asked: Mutex::default(),
-            };
-            (host, is_started, let_go)
-        }
-
-        /// The datasets of each command, in the order of the commands.
-        fn asked(&self) -> Vec<Vec<String>> {
-            lock(&self.asked).clone()
-        }
-    }
-
-    impl Host for Slow {
-        fn run(&self, command: &Command) -> Result<Output, HostError> {
-            let is_name =
-                |word: &&String| ["tank", "other"].iter().any(|&pool| word.contains(pool));
-            let names: Vec<String> = command.args.iter().filter(is_name).cloned().collect();
-            lock(&self.asked).push(names.clone());
-            let go = lock(&self.go).take();
-            if let Some(go) = go {
-                self.started.send(()).unwrap();
-                go.recv().unwrap();
-            }
-            let (bad, good): (Vec<_>, Vec<_>) = names
-                .iter()
-                .partition(|name| name.ends_with("missing") || name.ends_with("denied"));
-            let row = |name: &&String| match command.program {
-                Program::Find => format!("e\t0\t0\t755\td\t{name}\n"),
-                _ => format!("{name}\tquota\t7\tlocal\n"),
-            };
-            let complaint = |name: &&String| match (command.program, name.ends_with("missing")) {
-                (Program::Find, true) => format!("find: ‘{name}’: No such file or directory\n"),
-                (Program::Find, false) => format!("find: ‘{name}’: Permission denied\n"),
-                _ => format!("cannot open '{name}': dataset does not exist\n"),
-            };
-            Ok(Output {
-                code: Some(i32::from(!bad.is_empty())),
-                stdout: good.iter().map(row).collect(),
-                stderr: bad.iter().map(complaint).collect(),
-            })
-        }
-
-        fn read_file(&self, _: &Utf8Path) -> Result<Option<String>, HostError> {
-            Ok(None)
-        }
-
-        fn write_file(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn write_parameter(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn lock(&self, _: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
-            Ok(HeldLock::nothing())
-        }
-    }
+    use crate::slow_host::Slow;
 
     type Seen = Result<Vec<String>, ReadError>;
 

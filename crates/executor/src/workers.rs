@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
+use crate::mutex::lock;
 use crate::schedule::StepIndex;
-use crate::shared_reads::lock;
 
 /// Calls `hand_out` with a way to give steps to up to `count` threads, which do `job` for each, in
 /// the order in which they are given. Returns when `hand_out` has returned and every step is done.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::parse::{ParseError, unescape_octal};
 
@@ -14,8 +14,6 @@ pub const MOUNTS_FILE: &str = "/proc/self/mounts";
 pub struct Mount {
     /// What is mounted; for ZFS the dataset's name.
     pub source: String,
-    /// Where.
-    pub target: Utf8PathBuf,
     /// The file system's type: `zfs`, `ext4`, `nfs4` ...
     pub fstype: String,
 }
@@ -35,17 +33,17 @@ pub struct Mounts {
 pub fn parse_mounts(text: &str) -> Result<Mounts, ParseError> {
     let mount = |line: &str| {
         let mut fields = line.split(' ');
-        Some(Mount {
-            source: unescape_octal(fields.next()?),
-            target: unescape_octal(fields.next()?).into(),
-            fstype: unescape_octal(fields.next()?),
-        })
+        let source = unescape_octal(fields.next()?);
+        let target = unescape_octal(fields.next()?);
+        let fstype = unescape_octal(fields.next()?);
+        Some((target, Mount { source, fstype }))
     };
     let reason = "it is not source, target and type";
     let mut seen = BTreeMap::new();
     for line in text.lines() {
-        let mount = mount(line).ok_or_else(|| ParseError::new(MOUNTS_FILE, line, reason))?;
-        seen.insert(mount.target.to_string(), mount);
+        let (target, mount) =
+            mount(line).ok_or_else(|| ParseError::new(MOUNTS_FILE, line, reason))?;
+        seen.insert(target, mount);
     }
     Ok(Mounts { seen })
 }

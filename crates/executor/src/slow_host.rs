@@ -1,0 +1,90 @@
+//! A host for tests of what several steps ask at the same time.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use camino::Utf8Path;
+use phoenix_host::command::{Command, Output, Program};
+use phoenix_host::lock::HeldLock;
+use phoenix_host::{Host, HostError, PermissionChange};
+
+use crate::mutex::lock;
+
+/// Answers `zfs get` and `find` about everything but what is called `missing`, or `denied`; the
+/// first command waits to be let go, and cannot be run when nobody will.
+pub(crate) struct Slow {
+    started: Sender<()>,
+    go: Mutex<Option<Receiver<()>>>,
+    asked: Mutex<Vec<Vec<String>>>,
+}
+
+impl Slow {
+    pub(crate) fn new() -> (Self, Receiver<()>, Sender<()>) {
+        let (started, is_started) = channel();
+        let (let_go, go) = channel();
+        let host = Self {
+            started,
+            go: Mutex::new(Some(go)),
+            asked: Mutex::default(),
+        };
+        (host, is_started, let_go)
+    }
+
+    /// The datasets of each command, in the order of the commands.
+    pub(crate) fn asked(&self) -> Vec<Vec<String>> {
+        lock(&self.asked).clone()
+    }
+}
+
+impl Host for Slow {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let is_name = |word: &&String| ["tank", "other"].iter().any(|&pool| word.contains(pool));
+        let names: Vec<String> = command.args.iter().filter(is_name).cloned().collect();
+        lock(&self.asked).push(names.clone());
+        let go = lock(&self.go).take();
+        if let Some(go) = go {
+            self.started.send(()).unwrap();
+            go.recv().map_err(|_| HostError::NotInstalled {
+                program: command.program.name().to_owned(),
+            })?;
+        }
+        let (bad, good): (Vec<_>, Vec<_>) = names
+            .iter()
+            .partition(|name| name.ends_with("missing") || name.ends_with("denied"));
+        let row = |name: &&String| match command.program {
+            Program::Find => format!("e\t0\t0\t755\td\t{name}\n"),
+            _ => format!("{name}\tquota\t7\tlocal\n"),
+        };
+        let complaint = |name: &&String| match (command.program, name.ends_with("missing")) {
+            (Program::Find, true) => format!("find: ‘{name}’: No such file or directory\n"),
+            (Program::Find, false) => format!("find: ‘{name}’: Permission denied\n"),
+            _ => format!("cannot open '{name}': dataset does not exist\n"),
+        };
+        Ok(Output {
+            code: Some(i32::from(!bad.is_empty())),
+            stdout: good.iter().map(row).collect(),
+            stderr: bad.iter().map(complaint).collect(),
+        })
+    }
+
+    fn read_file(&self, _: &Utf8Path) -> Result<Option<String>, HostError> {
+        Ok(None)
+    }
+
+    fn write_file(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn write_parameter(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn lock(&self, _: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+        Ok(HeldLock::nothing())
+    }
+}
