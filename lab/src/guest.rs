@@ -251,13 +251,21 @@ impl Guest {
         }
         Err(LabError::Silent {
             seconds: BOOT_SECONDS,
-            processors: self.processors(),
-            console: self.console(),
-            last_words: self.last_words(),
+            condition: self.condition(),
         })
     }
 
-    /// Where each processor of the guest is, so that a hang can be told from a slow start.
+    /// What can be told from outside of a guest that does not answer: where each of its processors
+    /// is, so that a hang can be told from slowness, and how its console ends.
+    pub fn condition(&self) -> String {
+        format!(
+            "{}; its console {} ends with:\n{}",
+            self.processors(),
+            self.console(),
+            self.last_words()
+        )
+    }
+
     fn processors(&self) -> String {
         let asked = Qmp::connect(&qemu::socket(&self.folder)).and_then(|mut qmp| {
             let question = json!({ "command-line": "info registers -a" });
@@ -269,7 +277,7 @@ impl Guest {
         };
         let words = answer.split_whitespace();
         let at: Vec<_> = words.filter(|word| word.starts_with("RIP=")).collect();
-        at.join(" ")
+        format!("its processors are at {}", at.join(" "))
     }
 
     fn console_text(&self) -> String {

@@ -50,18 +50,12 @@ pub enum LabError {
         source: std::io::Error,
     },
     /// The guest did not answer.
-    #[error(
-        "the guest did not answer within {seconds} s ({processors}); its console {console} ends with:\n{last_words}"
-    )]
+    #[error("the guest did not answer within {seconds} s; {condition}")]
     Silent {
         /// How long it was given.
         seconds: u64,
-        /// The instruction that each of its processors was at.
-        processors: String,
-        /// Where its console went.
-        console: Utf8PathBuf,
-        /// The console's last lines.
-        last_words: String,
+        /// What [`guest::Guest::condition`] said then.
+        condition: String,
     },
 }
 

@@ -7,6 +7,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::LabError;
 
+/// How long a guest may stand still before a command in it counts as lost. It stands still while
+/// the machine around it is too busy with its disk to serve the emulator.
+const SILENCE_SECONDS: u32 = 180;
+
+/// What ssh exits with when it failed itself.
+pub const SSH_FAILED: i32 = 255;
+
 /// How to reach one guest.
 #[derive(Debug, Clone)]
 pub struct Remote {
@@ -21,7 +28,7 @@ pub struct Remote {
 /// What a command in the guest left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Exit code; 255 also when ssh itself failed.
+    /// Exit code; [`SSH_FAILED`] also when ssh itself failed.
     pub code: i32,
     /// Standard output.
     pub stdout: String,
@@ -137,12 +144,14 @@ impl Remote {
     pub fn ssh(&self) -> Command {
         let mut command = Command::new("ssh");
         command
-            .args(["-q", "-i", self.key.as_str(), "-p", &self.port.to_string()])
+            .args(["-i", self.key.as_str(), "-p", &self.port.to_string()])
             .args([
                 "-o",
                 "StrictHostKeyChecking=no",
                 "-o",
                 "UserKnownHostsFile=/dev/null",
+                "-o",
+                "LogLevel=ERROR",
             ])
             .args([
                 "-o",
@@ -151,6 +160,8 @@ impl Remote {
                 "ConnectTimeout=10",
                 "-o",
                 "ServerAliveInterval=15",
+                "-o",
+                &format!("ServerAliveCountMax={}", SILENCE_SECONDS / 15),
             ]);
         if let Some(socket) = &self.socket {
             let path = format!("ControlPath={socket}");

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use camino::Utf8Path;
 use phoenix_lab::guest::Guest;
-use phoenix_lab::remote::Ended;
+use phoenix_lab::remote::{Ended, SSH_FAILED};
 use phoenix_lab::setup;
 pub(crate) use phoenix_lab::setup::{ARC_MAX, CONFIG};
 
@@ -59,15 +59,31 @@ impl Host {
 
     /// Runs a line of shell in the guest that has to succeed.
     pub(crate) fn shell(&self, script: &str) -> String {
-        self.guest.remote.check(script).unwrap()
+        let ended = self.reach(script);
+        assert_eq!(
+            ended.code, 0,
+            "`{script}`: {}{}",
+            ended.stdout, ended.stderr
+        );
+        ended.stdout
+    }
+
+    /// Runs a line of shell in the guest, whatever its exit code.
+    fn reach(&self, script: &str) -> Ended {
+        let ended = self.guest.remote.shell(script).unwrap();
+        assert_ne!(
+            ended.code,
+            SSH_FAILED,
+            "`{script}` was lost: {}; {}",
+            ended.stderr.trim(),
+            self.guest.condition()
+        );
+        ended
     }
 
     /// Runs phoenix in the guest, whatever its exit code.
     pub(crate) fn phoenix(&self, arguments: &str) -> Ended {
-        self.guest
-            .remote
-            .shell(&format!("phoenix {arguments}"))
-            .unwrap()
+        self.reach(&format!("phoenix {arguments}"))
     }
 
     /// Applies the configuration.
