@@ -31,13 +31,13 @@ fn a_drive_that_disappears_fails_its_own_branch_only() {
         .replacen("\"100G\"", "\"90G\"", 1);
     host.write_config(&edited);
     host.guest.unplug("PHX4TC03").unwrap();
-    host.shell("for i in $(seq 50); do [ -e /dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_PHX4TC03 ] || break; sleep 0.2; done");
+    host.shell("for i in $(seq 600); do [ -e /dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_PHX4TC03 ] || exit 0; sleep 0.2; done; exit 1");
     // The pool notices at its next write; a real host would write sooner or later. The writer may
     // never come back from that, so nobody waits for it.
     host.shell(
         "nohup sh -c 'echo x > /fastData/shared-iso/x; sync' > /dev/null 2>&1 < /dev/null & exit 0",
     );
-    host.shell("for i in $(seq 100); do grep -q SUSPENDED /proc/spl/kstat/zfs/fastData/state && break; sleep 0.2; done");
+    host.shell("for i in $(seq 600); do grep -q SUSPENDED /proc/spl/kstat/zfs/fastData/state && exit 0; sleep 0.2; done; exit 1");
     let ended = host.apply();
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert!(

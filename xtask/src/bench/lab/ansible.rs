@@ -13,6 +13,7 @@ use std::process::Command;
 use camino::Utf8PathBuf;
 use phoenix_lab::image;
 use phoenix_lab::remote::Remote;
+use phoenix_lab::setup;
 
 /// What is installed: the core, and the collections with community.general 11.4.2 among them.
 const PACKAGES: [&str; 2] = ["ansible-core==2.19.14", "ansible==12.3.0"];
@@ -46,8 +47,27 @@ pub(super) fn install() -> Result<Playbooks, Box<dyn Error>> {
     Ok(Playbooks { folder })
 }
 
+/// What Ansible is to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Playbook {
+    /// The pools and datasets of a task.
+    Datasets,
+    /// Those of the user's plan, and everything else in it.
+    Plan,
+}
+
+impl Playbook {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Datasets => "datasets.yml",
+            Self::Plan => "plan.yml",
+        }
+    }
+}
+
 impl Playbooks {
-    /// Writes the inventory and the variables of a task. Ansible uses the connection that is open.
+    /// Writes the inventory and the variables: those of a task, and the user's plan as it is.
+    /// Ansible uses the connection that is open.
     pub(super) fn prepare(&self, remote: &Remote, variables: &str) -> Result<(), Box<dyn Error>> {
         let shared = match remote.socket() {
             Some(socket) => format!(" ansible_control_path={socket}"),
@@ -60,11 +80,12 @@ impl Playbooks {
         );
         fs::write(self.folder.join("inventory"), inventory)?;
         fs::write(self.folder.join("variables.json"), variables)?;
+        fs::write(self.folder.join("plan.json"), setup::users_plan())?;
         Ok(())
     }
 
     /// The command line of one run, stopped after `limit` seconds with exit code 124.
-    pub(super) fn command(&self, limit: u64, pipelining: bool) -> Command {
+    pub(super) fn command(&self, playbook: Playbook, limit: u64, pipelining: bool) -> Command {
         let own = crate::root().join("lab/bench");
         let mut command = Command::new("timeout");
         command
@@ -74,7 +95,9 @@ impl Playbooks {
             .arg(self.folder.join("inventory"))
             .arg("-e")
             .arg(format!("@{}/variables.json", self.folder))
-            .arg(own.join("datasets.yml"))
+            .arg("-e")
+            .arg(format!("@{}/plan.json", self.folder))
+            .arg(own.join(playbook.file()))
             .env("ANSIBLE_CONFIG", own.join("ansible.cfg"))
             .env("ANSIBLE_PIPELINING", pipelining.to_string())
             .env("ANSIBLE_HOME", self.folder.join("home"))

@@ -7,7 +7,7 @@ use std::time::Instant;
 use phoenix_lab::remote::Remote;
 use phoenix_lab::setup;
 
-use super::ansible::Playbooks;
+use super::ansible::{Playbook, Playbooks};
 use super::table::Run;
 use super::task::Task;
 
@@ -23,9 +23,12 @@ const TXGS: &str = "for f in /proc/spl/kstat/zfs/*/txgs; do [ -e $f ] && tail -n
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Way {
     Phoenix,
-    /// The user's whole plan, with storages, permissions, exports and mounts; nobody else does that.
+    /// The user's whole plan, with storages, permissions, exports and mounts.
     #[value(skip)]
     PhoenixWhole,
+    /// The same with Ansible; no loop of plain commands does that.
+    #[value(skip)]
+    AnsibleWhole,
     /// One `zfs create` after the other.
     Shell,
     /// `xargs -P 32 zfs create`.
@@ -56,14 +59,18 @@ impl Way {
 
     /// Whether it is Ansible, in one configuration or another.
     pub(super) fn is_ansible(self) -> bool {
-        matches!(self, Self::Ansible | Self::AnsiblePipelined)
+        matches!(
+            self,
+            Self::Ansible | Self::AnsiblePipelined | Self::AnsibleWhole
+        )
     }
 
     /// As the tables name it.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Phoenix => "phoenix",
-            Self::PhoenixWhole => "phoenix, everything of the plan",
+            Self::PhoenixWhole => "phoenix",
+            Self::AnsibleWhole => "Ansible",
             Self::Shell => "shell loop",
             Self::Xargs => "`xargs -P 32`",
             Self::Ansible => "Ansible",
@@ -151,11 +158,12 @@ impl Contestant<'_> {
     /// When it ends with a failure: a run that did not do its work has no time.
     pub(super) fn run(&self, way: Way, turn: Turn) -> Result<Run, Box<dyn Error>> {
         let mut command = match (way, &self.playbooks) {
-            (Way::Ansible, Some(playbooks)) => playbooks.command(self.limit, false),
-            (Way::AnsiblePipelined, Some(playbooks)) => playbooks.command(self.limit, true),
-            (Way::Ansible | Way::AnsiblePipelined, None) => {
+            (Way::Ansible | Way::AnsibleWhole | Way::AnsiblePipelined, None) => {
                 return Err("Ansible was not installed".into());
             }
+            (Way::Ansible, Some(it)) => it.command(Playbook::Datasets, self.limit, false),
+            (Way::AnsiblePipelined, Some(it)) => it.command(Playbook::Datasets, self.limit, true),
+            (Way::AnsibleWhole, Some(it)) => it.command(Playbook::Plan, self.limit, false),
             (Way::Phoenix, _) => self.script("phoenix", turn),
             (Way::PhoenixWhole, _) => self.script("whole", turn),
             (Way::Shell, _) => self.script("shell", turn),
@@ -175,8 +183,12 @@ impl Contestant<'_> {
         Ok(Run::Ended { seconds, txgs })
     }
 
-    /// Whether the first run has made everything.
+    /// Whether the first run has made everything; of the whole plan, phoenix is asked.
     pub(super) fn check(&self, task: &Task, way: Way) -> Result<(), Box<dyn Error>> {
+        if matches!(way, Way::PhoenixWhole | Way::AnsibleWhole) {
+            let question = format!("phoenix plan {} --detailed-exitcode", setup::CONFIG);
+            self.remote.check(&question)?;
+        }
         let listed = self.remote.check("zfs list -H -o name | wc -l")?;
         let made: usize = listed.trim().parse()?;
         if made == task.expected() {
