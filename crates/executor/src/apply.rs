@@ -78,6 +78,6 @@ pub fn apply(
         }
     }
     let perform = |step: &_, host: &dyn Host| action::perform(step, host, options.retry_pause);
-    let host = SharedHost::new(host);
+    let host = SharedHost::new(host, options.jobs);
     Ok(walk(plan, &host, options, observer, &perform)?)
 }

@@ -3,6 +3,7 @@
 //!
 //! Owns which request goes where; everything that changes something goes to the host as it is.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -23,11 +24,11 @@ pub(crate) struct SharedHost<'a> {
 }
 
 impl<'a> SharedHost<'a> {
-    /// `host`, for one apply.
-    pub(crate) fn new(host: &'a dyn Host) -> Self {
+    /// `host`, for one apply of up to `jobs` steps at once.
+    pub(crate) fn new(host: &'a dyn Host, jobs: NonZeroUsize) -> Self {
         Self {
             host,
-            reads: SharedReads::default(),
+            reads: SharedReads::new(jobs),
             commands: SharedCommands::default(),
             locks: SharedLocks::default(),
         }

@@ -11,6 +11,7 @@
 //! until the command's time is over; then each is asked about alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,15 +22,13 @@ use crate::creating::Creating;
 use crate::mutex::lock;
 
 /// The questions of one apply about datasets and paths that are answered together.
-#[derive(Default)]
 pub(crate) struct SharedReads {
     desks: Mutex<BTreeMap<Topic, Arc<Desk>>>,
     pub(crate) creating: Creating,
+    /// How many questions about datasets of one pool are enough for a command while others of the
+    /// pool are being made.
+    company: usize,
 }
-
-/// How many questions about datasets of one pool are enough for a command while others of the pool
-/// are being made: what one more saves is small then, and nobody waits for all of a large plan.
-const COMPANY: usize = 16;
 
 /// What those who share a command ask.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +122,16 @@ impl Topic {
 }
 
 impl SharedReads {
+    /// For an apply that does up to `jobs` steps at once: half of them may wait for company while the
+    /// other half goes on making datasets.
+    pub(crate) fn new(jobs: NonZeroUsize) -> Self {
+        Self {
+            desks: Mutex::default(),
+            creating: Creating::default(),
+            company: jobs.get().div_ceil(2),
+        }
+    }
+
     /// The answer to `command`, or `None` when it is no question that can be shared or has to be
     /// asked alone.
     pub(crate) fn answer(&self, host: &dyn Host, command: &Command) -> Option<Output> {
@@ -137,7 +146,7 @@ impl SharedReads {
         let turn = lock(&desk.turn);
         let answers = round.answers.get_or_init(|| {
             if let Topic::Properties { pool, .. } = &topic {
-                let is_lonely = || lock(&round.subjects).len() < COMPANY;
+                let is_lonely = || lock(&round.subjects).len() < self.company;
                 self.creating.wait_for_company(pool, is_lonely);
             }
             // From here on newcomers wait for the next round.
@@ -163,6 +172,8 @@ mod tests {
     use super::*;
     use crate::shared_host::SharedHost;
     use crate::slow_host::Slow;
+
+    const JOBS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
     type Seen = Result<Vec<String>, ReadError>;
 
@@ -198,7 +209,7 @@ mod tests {
         late: &[&str],
     ) -> (Vec<Vec<String>>, Vec<Seen>) {
         let (host, is_started, let_go) = Slow::new();
-        let shared = SharedHost::new(&host);
+        let shared = SharedHost::new(&host, JOBS);
         let question = match first.starts_with('/') {
             true => system::directories(&[first]),
             false => zfs::get(&["quota"], &[first]),
@@ -265,7 +276,7 @@ mod tests {
     fn asked_while_creating(pool: &str, names: &[&str]) -> Vec<Vec<String>> {
         let (host, _is_started, let_go) = Slow::new();
         let_go.send(()).unwrap();
-        let shared = SharedHost::new(&host);
+        let shared = SharedHost::new(&host, JOBS);
         let (topic, _) = Topic::of(&zfs::get(&["quota"], &["tank/a"])).unwrap();
         let create = zfs::create_filesystem(&format!("{pool}/new"), &BTreeMap::new());
         thread::scope(|scope| {
@@ -294,10 +305,11 @@ mod tests {
         let alone = [vec!["tank/a"], vec!["tank/b"]];
         assert_eq!(asked_while_creating("other", &two), alone);
         // Enough are asked for while the dataset is still being made.
-        let names: Vec<String> = (0..COMPANY).map(|name| format!("tank/{name:02}")).collect();
+        let enough = JOBS.get() / 2;
+        let names: Vec<String> = (0..enough).map(|name| format!("tank/{name:02}")).collect();
         let (host, _is_started, let_go) = Slow::new();
         let_go.send(()).unwrap();
-        let shared = SharedHost::new(&host);
+        let shared = SharedHost::new(&host, JOBS);
         let create = zfs::create_filesystem("tank/new", &BTreeMap::new());
         shared.reads.creating.during(&create, || {
             thread::scope(|scope| {
