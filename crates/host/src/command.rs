@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant is the program's own name")]
 pub enum Program {
+    Blkid,
     Exportfs,
     Find,
     Fwupdmgr,
@@ -22,6 +23,7 @@ pub enum Program {
     Getfacl,
     Lsblk,
     Nvme,
+    Od,
     Pct,
     Pvesh,
     Pvesm,
@@ -37,7 +39,8 @@ pub enum Program {
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
+        Self::Blkid,
         Self::Exportfs,
         Self::Find,
         Self::Fwupdmgr,
@@ -45,6 +48,7 @@ impl Program {
         Self::Getfacl,
         Self::Lsblk,
         Self::Nvme,
+        Self::Od,
         Self::Pct,
         Self::Pvesh,
         Self::Pvesm,
@@ -61,6 +65,7 @@ impl Program {
     /// The name of the executable.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Blkid => "blkid",
             Self::Exportfs => "exportfs",
             Self::Find => "find",
             Self::Fwupdmgr => "fwupdmgr",
@@ -68,6 +73,7 @@ impl Program {
             Self::Getfacl => "getfacl",
             Self::Lsblk => "lsblk",
             Self::Nvme => "nvme",
+            Self::Od => "od",
             Self::Pct => "pct",
             Self::Pvesh => "pvesh",
             Self::Pvesm => "pvesm",

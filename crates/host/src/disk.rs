@@ -1,5 +1,6 @@
 //! Disks: what there is, what it is called, and what speaks against writing to it.
 
+mod gpt;
 mod inventory;
 mod lsblk;
 mod unfinished;

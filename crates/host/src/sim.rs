@@ -15,6 +15,7 @@ mod disk;
 mod fault;
 mod files;
 mod fresh;
+mod half_table;
 mod health;
 mod mount;
 mod nfs;
@@ -430,6 +431,7 @@ fn effect(command: &Command) -> Effect {
         Program::Zpool if first == "import" => command.args.len() <= 3,
         Program::Zpool => matches!(first, "list" | "status" | "get"),
         Program::Wipefs => first == "-J",
+        Program::Blkid => first == "-p",
         Program::Pvesh => first == "get",
         Program::Pct => first == "list",
         Program::Exportfs => first == "-s",
@@ -441,6 +443,7 @@ fn effect(command: &Command) -> Effect {
         | Program::Getfacl
         | Program::Lsblk
         | Program::Nvme
+        | Program::Od
         | Program::Smartctl
         | Program::Udevadm => true,
     };
@@ -461,6 +464,8 @@ fn look(state: &State, command: &Command) -> Output {
         (Program::Find, _) => files::find(state, args),
         (Program::Getfacl, _) => access::getfacl(state, args),
         (Program::Wipefs, "-J") => disk::find_signatures(state, rest),
+        (Program::Od, _) => half_table::first_sectors(state, args),
+        (Program::Blkid, "-p") => half_table::contents(state, rest),
         (Program::Getent, _) => files::getent(state, args),
         (Program::Smartctl, _) => health::smartctl(state, args),
         (Program::Nvme, _) => health::nvme(state, args),

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use phoenix_lab::guest::drive_path;
+
 use crate::host::{CONFIG, Host};
 
 #[test]
@@ -17,6 +19,35 @@ fn after_a_power_cut_in_the_middle_the_next_run_converges() {
         host.guest.stop().unwrap();
         host.guest.boot().unwrap();
     }
+    host.apply_whole();
+    host.assert_converged();
+}
+
+#[test]
+fn a_cut_between_the_partition_table_and_its_mbr_is_made_good() {
+    let host = Host::pristine();
+    let drive = drive_path("PHX4TC03");
+    // What efi_write of OpenZFS leaves before its last write: everything but the first sector.
+    let divide = format!(
+        "set -e; zpool create old {drive}; zpool export old; \
+         dd if=/dev/zero of={drive} bs=512 count=1 conv=notrunc status=none; sync; \
+         blockdev --rereadpt {drive}; udevadm settle; [ ! -e {drive}-part1 ]"
+    );
+    host.shell(&divide);
+    // The pool is still there, behind a table that the kernel does not see.
+    let ended = host.apply();
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.code, 6, "{said}");
+    assert!(
+        said.contains("PHX4TC03 is not empty: it carries gpt"),
+        "{said}"
+    );
+    // zpool create writes labels of 256 KiB at both ends of its partition, and had not yet.
+    host.shell(&format!(
+        "dd if=/dev/zero of={drive} bs=1M seek=1 count=1 conv=notrunc status=none; \
+         dd if=/dev/zero of={drive} bs=1M seek=$(($(blockdev --getsize64 {drive}) / 1048576 - 16)) \
+         count=8 conv=notrunc status=none; sync; udevadm settle"
+    ));
     host.apply_whole();
     host.assert_converged();
 }

@@ -189,7 +189,7 @@ impl Devices {
         inventory.probe(host)?;
         inventory.mark_labelled(&unsure);
         inventory.mark_numbered(pools);
-        unfinished::forget(&mut inventory.devices);
+        unfinished::forget(host, &mut inventory.devices);
         Ok(inventory)
     }
 }

@@ -4,11 +4,18 @@
 //! for udev, and only then writes a label (OpenZFS `lib/libzfs/os/linux/libzfs_pool_os.c`,
 //! `zpool_label_disk`). Power that goes in between leaves a disk that ZFS itself divided and never
 //! wrote to. Such a disk counts as blank, so that the next run can go on; `zpool create` takes it
-//! without `-f`.
+//! without `-f` (seen on OpenZFS 2.3.9).
+//!
+//! The protective MBR is written last (`lib/libefi/rdwr_efi.c`, `efi_write`). Without it the kernel
+//! shows no partitions (Linux `block/partitions/efi.c`), so the table is read from the disk itself. A power cut
+//! in the lab has left such a disk. Sectors of other than 512 bytes are not understood: such a disk is
+//! refused until somebody grants that it is erased.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gpt::{self, Entry};
 use super::inventory::Disk;
+use crate::Host;
 
 /// The partition type that `zpool create` gives to data: Solaris /usr, Apple ZFS.
 const DATA: &str = "6a898cc3-1dd2-11b2-99a6-080020736631";
@@ -20,11 +27,12 @@ const RESERVED_BYTES: u64 = 8 * 1024 * 1024;
 /// Signatures that a partition table alone consists of, as `lsblk` and `wipefs` call them.
 const TABLE_ONLY: [&str; 3] = ["gpt", "PMBR", "partition"];
 
-/// Lets idle disks that hold nothing but such partitions count as blank.
-pub(super) fn forget(devices: &mut BTreeMap<String, Disk>) {
+/// Lets idle disks that hold nothing but such partitions count as blank. What cannot be read speaks
+/// against it.
+pub(super) fn forget(host: &dyn Host, devices: &mut BTreeMap<String, Disk>) {
     let unfinished: Vec<String> = devices
         .values()
-        .filter(|disk| is_unfinished(disk, devices))
+        .filter(|disk| is_unfinished(disk, devices) || is_barely_begun(host, disk))
         .map(|disk| disk.kernel_name.clone())
         .collect();
     for disk in unfinished {
@@ -59,10 +67,49 @@ fn is_unfinished(disk: &Disk, devices: &BTreeMap<String, Disk>) -> bool {
             .all(|signature| TABLE_ONLY.contains(&signature.kind.as_str()))
 }
 
+/// Whether there is a table of two such partitions that the kernel does not see, and nothing where the
+/// first of them begins.
+fn is_barely_begun(host: &dyn Host, disk: &Disk) -> bool {
+    let only_a_table = !disk.signatures.is_empty()
+        && disk
+            .signatures
+            .iter()
+            .all(|signature| signature.kind == "gpt");
+    if disk.kind != "disk" || !disk.uses.is_empty() || !disk.partitions.is_empty() || !only_a_table
+    {
+        return false;
+    }
+    let read = gpt::table(&disk.path);
+    let Some(text) = host.run(&read).ok().filter(|read| read.code == Some(0)) else {
+        return false;
+    };
+    let entries = gpt::parse_table(&text.stdout).unwrap_or_default();
+    let Some(data) = data_of_zfs(&entries) else {
+        return false;
+    };
+    let Ok(found) = host.run(&gpt::contents(&disk.path, data)) else {
+        return false;
+    };
+    found.code == Some(2) && found.stdout.is_empty() && found.stderr.is_empty()
+}
+
+/// The data partition of a table that consists of what `zpool create` makes.
+fn data_of_zfs(entries: &[Entry]) -> Option<&Entry> {
+    let [data, reserved] = entries else {
+        return None;
+    };
+    let is_zfs = (data.number, reserved.number) == (1, 9)
+        && data.kind == DATA
+        && reserved.kind == RESERVED
+        && reserved.size == RESERVED_BYTES;
+    is_zfs.then_some(data)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::inventory::{Signature, Use};
     use super::*;
+    use crate::sim::SimHost;
 
     /// A disk with two partitions and the signatures `kinds`; `change` damages it.
     fn forgotten(kinds: &[&str], change: fn(&mut BTreeMap<String, Disk>)) -> bool {
@@ -90,7 +137,7 @@ mod tests {
             .map(|disk| (disk.kernel_name.clone(), disk))
             .into();
         change(&mut devices);
-        forget(&mut devices);
+        forget(&SimHost::fresh(), &mut devices);
         devices["nvme0n1"].signatures.is_empty()
     }
 

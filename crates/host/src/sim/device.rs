@@ -139,6 +139,7 @@ impl State {
         }
         let size = first_partition_size(disk.size);
         disk.table = Some("gpt".to_owned());
+        disk.half_table = None;
         disk.signatures.clear();
         disk.partitions.clear();
         let member = Partition {
@@ -192,7 +193,7 @@ pub(super) fn partition_path(path: &str, number: u32) -> String {
 
 /// zpool puts the first partition at 1 MiB and the reserved one of 8 MiB behind it, both aligned
 /// to 1 MiB (`lib/libefi`, `zpool_label_disk`).
-fn first_partition_size(disk: u64) -> u64 {
+pub(super) fn first_partition_size(disk: u64) -> u64 {
     const ALIGNMENT: u64 = 2048;
     const RESERVED: u64 = 16_384;
     const BACKUP_TABLE: u64 = 34;

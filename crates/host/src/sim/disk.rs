@@ -330,6 +330,7 @@ pub(super) fn erase(state: &mut State, paths: &[String]) -> Output {
             None => {
                 disk.signatures.clear();
                 disk.partitions.clear();
+                disk.half_table = None;
                 if disk.table.take().is_some() {
                     stdout +=
                         &format!("{path}: calling ioctl to re-read partition table: Success\n");
@@ -373,6 +374,10 @@ fn signatures(state: &State, device: &Device) -> Vec<Signature> {
             table("PMBR", 0x1fe),
         ],
         Some(other) => vec![table(other, 0x1fe)],
+        None if disk.half_table.is_some() => vec![
+            table("gpt", 0x200),
+            table("gpt", disk.size.saturating_sub(0x200)),
+        ],
         None => Vec::new(),
     };
     found.extend(disk.signatures.clone());

@@ -84,6 +84,10 @@ pub struct Disk {
     /// `gpt` or `dos`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+    /// The table that `zpool create` had written when it was cut off, before the protective MBR
+    /// without which the kernel sees no partitions: what is where its data partition would be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_table: Option<Vec<Signature>>,
     /// Partitions by number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partitions: BTreeMap<u32, Partition>,

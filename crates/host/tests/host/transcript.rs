@@ -146,6 +146,7 @@ fn a_read_only_host_passes_reads_and_nothing_else() {
     }
     for (program, args) in [
         (Program::Wipefs, vec!["-J", "-a", "/dev/x"]),
+        (Program::Blkid, vec!["/dev/x"]),
         (Program::Find, vec!["/", "-delete"]),
         (Program::Find, vec!["/", "-fprintf", "/etc/passwd", "x"]),
         (Program::Nvme, vec!["format", "/dev/nvme0n1"]),
