@@ -4,6 +4,7 @@
 //! holds the simulated host to the recordings; here, with a guest, they are made and checked.
 
 use std::fs;
+use std::io::Write as _;
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,11 @@ pub fn record(remote: &Remote, name: &str) -> Result<Vec<Exchange>, LabError> {
     if ended.code != 0 {
         return Err(failed(ended.stderr));
     }
+    // What the driver tried again. Not with a macro: the test harness would keep that to itself when
+    // the test passes.
+    std::io::stderr()
+        .write_all(ended.stderr.as_bytes())
+        .map_err(LabError::file("standard error"))?;
     let answers: Vec<(i32, String, String)> =
         serde_json::from_str(&ended.stdout).map_err(|error| failed(error.to_string()))?;
     let exchange = |(argv, (code, stdout, stderr))| Exchange {

@@ -9,6 +9,23 @@ import os
 import subprocess
 import sys
 
+# Where the node of a partition that ZFS has just made comes late, the answer says nothing about
+# what was asked; phoenix tries again for it as well, as often.
+LATE_NODE = "': no such pool or dataset\n"
+ATTEMPTS = 3
+
+
+def answer(line):
+    ended = subprocess.run(
+        ["bash", "-c", line],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=300,
+    )
+    words = [text.decode("utf-8", "replace") for text in (ended.stdout, ended.stderr)]
+    return [ended.returncode, *words]
+
+
 answers = []
 for job in json.load(sys.stdin):
     if "path" in job:
@@ -18,12 +35,11 @@ for job in json.load(sys.stdin):
             file.write(job["contents"])
         answers.append([0, "", ""])
         continue
-    ended = subprocess.run(
-        ["bash", "-c", job["line"]],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=300,
-    )
-    words = [text.decode("utf-8", "replace") for text in (ended.stdout, ended.stderr)]
-    answers.append([ended.returncode, *words])
+    for attempt in range(ATTEMPTS):
+        answered = answer(job["line"])
+        if "zpool create" not in job["line"] or not answered[2].endswith(LATE_NODE):
+            break
+        sys.stderr.write(f"attempt {attempt + 1}: {job['line']}: {answered[2]}")
+        subprocess.run(["udevadm", "settle"], check=True)
+    answers.append(answered)
 json.dump(answers, sys.stdout)
