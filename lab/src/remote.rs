@@ -11,6 +11,9 @@ use crate::LabError;
 /// the machine around it is too busy with its disk to serve the emulator.
 const SILENCE_SECONDS: u32 = 180;
 
+/// How often ssh asks whether the guest is there.
+const ALIVE_SECONDS: u32 = 15;
+
 /// What ssh exits with when it failed itself.
 pub const SSH_FAILED: i32 = 255;
 
@@ -159,9 +162,9 @@ impl Remote {
                 "-o",
                 "ConnectTimeout=10",
                 "-o",
-                "ServerAliveInterval=15",
+                &format!("ServerAliveInterval={ALIVE_SECONDS}"),
                 "-o",
-                &format!("ServerAliveCountMax={}", SILENCE_SECONDS / 15),
+                &format!("ServerAliveCountMax={}", SILENCE_SECONDS / ALIVE_SECONDS),
             ]);
         if let Some(socket) = &self.socket {
             let path = format!("ControlPath={socket}");

@@ -80,10 +80,9 @@ fn is_barely_begun(host: &dyn Host, disk: &Disk) -> bool {
         return false;
     }
     let read = gpt::table(&disk.path);
-    let Some(text) = host.run(&read).ok().filter(|read| read.code == Some(0)) else {
-        return false;
-    };
-    let entries = gpt::parse_table(&text.stdout).unwrap_or_default();
+    let answer = host.run(&read).ok().filter(|read| read.code == Some(0));
+    let entries = answer.and_then(|answer| gpt::parse_table(&answer.stdout));
+    let entries = entries.unwrap_or_default();
     let Some(data) = data_of_zfs(&entries) else {
         return false;
     };

@@ -47,7 +47,6 @@ pub(super) fn first_sectors(state: &State, args: &[String]) -> Output {
 
 /// `blkid -p -o export -O START -S SIZE DISK`
 pub(super) fn contents(state: &State, args: &[String]) -> Output {
-    let nothing = Output::failure(2, String::new());
     let ["-o", "export", "-O", _, "-S", _, path] = super::words(args)[..] else {
         let text = "blkid: the simulated blkid takes -p -o export -O START -S SIZE DISK only\n";
         return Output::failure(4, text.to_owned());
@@ -55,9 +54,13 @@ pub(super) fn contents(state: &State, args: &[String]) -> Output {
     let Some(disk) = disk(state, path) else {
         return Output::failure(2, format!("error: {path}: No such file or directory\n"));
     };
-    match disk.half_table.iter().flatten().next() {
-        Some(found) => Output::success(format!("DEVNAME={path}\nTYPE={}\n", found.kind)),
-        None => nothing,
+    match disk
+        .half_table
+        .as_ref()
+        .and_then(|table| table.contents.as_ref())
+    {
+        Some(kind) => Output::success(format!("DEVNAME={path}\nTYPE={kind}\n")),
+        None => Output::failure(2, String::new()),
     }
 }
 

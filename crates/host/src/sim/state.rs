@@ -85,9 +85,9 @@ pub struct Disk {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// The table that `zpool create` had written when it was cut off, before the protective MBR
-    /// without which the kernel sees no partitions: what is where its data partition would be.
+    /// without which the kernel sees no partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub half_table: Option<Vec<Signature>>,
+    pub half_table: Option<HalfTable>,
     /// Partitions by number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partitions: BTreeMap<u32, Partition>,
@@ -100,6 +100,14 @@ pub struct Disk {
     /// What an NVMe drive says about itself.
     #[serde(default, skip_serializing_if = "DriveHealth::is_default")]
     pub health: DriveHealth,
+}
+
+/// See [`Disk::half_table`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HalfTable {
+    /// The type of what is where the data partition would be, such as `zfs_member`.
+    pub contents: Option<String>,
 }
 
 /// What a simulated NVMe drive reports where drives differ. The default is a healthy drive, a
