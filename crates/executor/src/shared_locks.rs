@@ -45,66 +45,14 @@ impl SharedLocks {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use phoenix_host::PermissionChange;
-    use phoenix_host::command::{Command, Output};
-
     use super::*;
-
-    /// Counts who holds a lock, and refuses the first one who wants it.
-    #[derive(Default)]
-    struct Door {
-        asked: AtomicUsize,
-        held: Arc<AtomicUsize>,
-    }
-
-    struct Key(Arc<AtomicUsize>);
-
-    impl Drop for Key {
-        fn drop(&mut self) {
-            self.0.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-
-    impl Host for Door {
-        fn run(&self, _: &Command) -> Result<Output, HostError> {
-            Ok(Output::failure(1, "not asked for"))
-        }
-
-        fn read_file(&self, _: &Utf8Path) -> Result<Option<String>, HostError> {
-            Ok(None)
-        }
-
-        fn write_file(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn write_parameter(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
-            Ok(())
-        }
-
-        fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
-            if self.asked.fetch_add(1, Ordering::SeqCst) == 0 {
-                return Err(HostError::Locked {
-                    path: path.to_owned(),
-                    seconds: wait.as_secs(),
-                });
-            }
-            self.held.fetch_add(1, Ordering::SeqCst);
-            Ok(HeldLock::new(Key(Arc::clone(&self.held))))
-        }
-    }
+    use crate::slow_host::Slow;
 
     #[test]
     fn a_lock_is_held_once_for_all_and_given_back_by_the_last_of_them() {
-        let (door, locks) = (Door::default(), SharedLocks::default());
-        let take = |path: &str| locks.take(&door, Utf8Path::new(path), Duration::ZERO);
-        let held = || door.held.load(Ordering::SeqCst);
+        let ((host, _, _), locks) = (Slow::new(), SharedLocks::default());
+        let take = |path: &str| locks.take(&host, Utf8Path::new(path), Duration::ZERO);
+        let held = || host.held();
         assert!(take("/a").is_err());
         let (first, second) = (take("/a").unwrap(), take("/a").unwrap());
         assert_eq!(held(), 1);

@@ -1,7 +1,8 @@
-//! A host for tests of what several steps ask at the same time.
+//! A host for tests of what several steps ask, or hold, at the same time.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -12,11 +13,23 @@ use phoenix_host::{Host, HostError, PermissionChange};
 use crate::mutex::lock;
 
 /// Answers `zfs get` and `find` about everything but what is called `missing`, or `denied`; the
-/// first command waits to be let go, and cannot be run when nobody will.
+/// first command waits to be let go, and cannot be run when nobody will. Refuses the first one who wants
+/// a lock.
 pub(crate) struct Slow {
     started: Sender<()>,
     go: Mutex<Option<Receiver<()>>>,
     asked: Mutex<Vec<Vec<String>>>,
+    locks_asked: AtomicUsize,
+    locks_held: Arc<AtomicUsize>,
+}
+
+/// One lock that is held while this lives.
+struct Key(Arc<AtomicUsize>);
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Slow {
@@ -27,6 +40,8 @@ impl Slow {
             started,
             go: Mutex::new(Some(go)),
             asked: Mutex::default(),
+            locks_asked: AtomicUsize::default(),
+            locks_held: Arc::default(),
         };
         (host, is_started, let_go)
     }
@@ -34,6 +49,11 @@ impl Slow {
     /// The datasets of each command, in the order of the commands.
     pub(crate) fn asked(&self) -> Vec<Vec<String>> {
         lock(&self.asked).clone()
+    }
+
+    /// How many locks are held.
+    pub(crate) fn held(&self) -> usize {
+        self.locks_held.load(Ordering::SeqCst)
     }
 }
 
@@ -84,7 +104,14 @@ impl Host for Slow {
         Ok(())
     }
 
-    fn lock(&self, _: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
-        Ok(HeldLock::nothing())
+    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
+        if self.locks_asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Err(HostError::Locked {
+                path: path.to_owned(),
+                seconds: wait.as_secs(),
+            });
+        }
+        self.locks_held.fetch_add(1, Ordering::SeqCst);
+        Ok(HeldLock::new(Key(Arc::clone(&self.locks_held))))
     }
 }
