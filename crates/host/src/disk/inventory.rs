@@ -53,6 +53,21 @@ impl Disk {
     pub fn is_blank(&self) -> bool {
         self.uses.is_empty() && self.signatures.is_empty()
     }
+
+    /// The path that belongs into a configuration: the by-id link that names model and serial, not a
+    /// number. The kernel's name where there is none.
+    pub fn stable_path(&self) -> &str {
+        const NUMBERS: [&str; 4] = ["wwn-", "nvme-eui.", "nvme-nvme.", "dm-"];
+        let by_id = self.links.iter().filter_map(|link| {
+            let name = link.as_str().strip_prefix("/dev/disk/by-id/")?;
+            Some((
+                NUMBERS.iter().any(|prefix| name.starts_with(prefix)),
+                name.len(),
+                link.as_str(),
+            ))
+        });
+        by_id.min().map_or(self.path.as_str(), |(_, _, link)| link)
+    }
 }
 
 /// Something that uses a disk right now.

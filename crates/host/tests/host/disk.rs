@@ -290,3 +290,30 @@ fn a_label_with_the_number_of_an_imported_pool_speaks_against_writing() {
         );
     }
 }
+
+#[test]
+fn a_disk_is_called_by_model_and_serial() {
+    let disk = |links: &[&str]| disk::Disk {
+        path: "/dev/nvme0n1".to_owned(),
+        links: links.iter().map(Into::into).collect(),
+        ..disk::Disk::default()
+    };
+    for (links, wanted) in [
+        (&[][..], "/dev/nvme0n1"),
+        (&["/dev/disk/by-path/pci-1"], "/dev/nvme0n1"),
+        (
+            &["/dev/disk/by-id/nvme-eui.01"],
+            "/dev/disk/by-id/nvme-eui.01",
+        ),
+        (
+            &[
+                "/dev/disk/by-id/nvme-Model_S1_1",
+                "/dev/disk/by-id/nvme-Model_S1",
+                "/dev/disk/by-id/nvme-eui.01",
+            ],
+            "/dev/disk/by-id/nvme-Model_S1",
+        ),
+    ] {
+        assert_eq!(disk(links).stable_path(), wanted);
+    }
+}

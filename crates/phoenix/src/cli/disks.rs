@@ -37,21 +37,6 @@ fn whole_disks(host: &dyn Host) -> Result<Vec<Disk>, Failure> {
     Ok(inventory.whole_disks().cloned().collect())
 }
 
-/// The path that belongs into a configuration: the by-id link that names model and serial, not a
-/// number. The kernel's name where there is none.
-fn stable_path(disk: &Disk) -> &str {
-    const NUMBERS: [&str; 4] = ["wwn-", "nvme-eui.", "nvme-nvme.", "dm-"];
-    let by_id = disk.links.iter().filter_map(|link| {
-        let name = link.as_str().strip_prefix("/dev/disk/by-id/")?;
-        Some((
-            NUMBERS.iter().any(|prefix| name.starts_with(prefix)),
-            name.len(),
-            link.as_str(),
-        ))
-    });
-    by_id.min().map_or(disk.path.as_str(), |(_, _, link)| link)
-}
-
 /// Why a disk is not free: what uses it, and for an idle one what is on it.
 fn state(disk: &Disk) -> String {
     let joined = |items: Vec<String>| items.join(", ");
@@ -70,7 +55,7 @@ fn texts(items: &BTreeSet<impl ToString>) -> Vec<String> {
 
 fn as_json(disk: &Disk) -> Value {
     json!({
-        "path": stable_path(disk),
+        "path": disk.stable_path(),
         "kernel_name": disk.kernel_name,
         "size": disk.size,
         "model": disk.model,
@@ -91,7 +76,7 @@ fn table(disks: &[Disk]) -> String {
     let mut rows = vec![["DISK", "SIZE", "MODEL", "SERIAL", "STATE"].map(str::to_owned)];
     for disk in disks {
         rows.push([
-            stable_path(disk).to_owned(),
+            disk.stable_path().to_owned(),
             size::decimal_and_binary(disk.size),
             disk.model.clone().unwrap_or_else(|| "-".to_owned()),
             disk.serial.clone().unwrap_or_else(|| "-".to_owned()),
@@ -99,36 +84,4 @@ fn table(disks: &[Disk]) -> String {
         ]);
     }
     aligned(&rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_is_called_by_model_and_serial() {
-        let disk = |links: &[&str]| Disk {
-            path: "/dev/nvme0n1".to_owned(),
-            links: links.iter().map(Into::into).collect(),
-            ..Disk::default()
-        };
-        for (links, wanted) in [
-            (&[][..], "/dev/nvme0n1"),
-            (&["/dev/disk/by-path/pci-1"], "/dev/nvme0n1"),
-            (
-                &["/dev/disk/by-id/nvme-eui.01"],
-                "/dev/disk/by-id/nvme-eui.01",
-            ),
-            (
-                &[
-                    "/dev/disk/by-id/nvme-Model_S1_1",
-                    "/dev/disk/by-id/nvme-Model_S1",
-                    "/dev/disk/by-id/nvme-eui.01",
-                ],
-                "/dev/disk/by-id/nvme-Model_S1",
-            ),
-        ] {
-            assert_eq!(stable_path(&disk(links)), wanted);
-        }
-    }
 }
