@@ -426,7 +426,7 @@ fn words(args: &[String]) -> Vec<&str> {
 fn effect(command: &Command) -> Effect {
     let first = command.args.first().map_or("", String::as_str);
     let looks = match command.program {
-        Program::Zfs => first == "get",
+        Program::Zfs => matches!(first, "get" | "list"),
         // `zpool import -d FOLDER` lists; with one word more it imports.
         Program::Zpool if first == "import" => command.args.len() <= 3,
         Program::Zpool => matches!(first, "list" | "status" | "get"),
@@ -456,6 +456,7 @@ fn look(state: &State, command: &Command) -> Output {
     let rest = args.get(1..).unwrap_or_default();
     match (command.program, args.first().map_or("", String::as_str)) {
         (Program::Zfs, "get") => zfs::get(state, rest),
+        (Program::Zfs, "list") => zfs::list(state, rest),
         (Program::Zpool, "list") => zpool::list(state, rest),
         (Program::Zpool, "status") => zpool::status(state, rest),
         (Program::Zpool, "get") => zpool::get(state, rest),

@@ -53,6 +53,18 @@ pub fn parse_get(text: &str) -> Result<Vec<PropertyRow>, ParseError> {
     parse_rows(text, "the output of zfs get")
 }
 
+/// `zfs list -Hr`: the file systems and volumes of the named pools, parents before their children.
+/// Recursive, so it costs with everything that a pool holds: only for getting to know a host.
+pub fn list(pools: &[&str]) -> Command {
+    let fixed = ["list", "-Hr", "-t", "filesystem,volume", "-o", "name"];
+    Command::read(Program::Zfs, fixed.iter().chain(pools).copied()).timeout(60)
+}
+
+/// Reads the answer of [`list`].
+pub fn parse_list(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
 /// Reads the rows of `zfs get` and `zpool get`.
 ///
 /// Values may hold tabs and newlines: user properties are free text, and ZFS does not quote. So a

@@ -4,6 +4,8 @@
 //! Which properties exist and how values are stored is `phoenix_zfs::property`'s; computed
 //! properties such as `used` are `space`'s.
 
+use std::collections::BTreeSet;
+
 use phoenix_zfs::property::{
     DatasetType, PropertyError, dataset_property, is_user_property, stored_dataset_value,
 };
@@ -280,6 +282,19 @@ fn inherited(state: &State, name: &str, property: &str) -> Option<Shown> {
         }
         above = above.rsplit_once('/')?.0;
     }
+}
+
+/// The user properties that a dataset has or inherits; `zfs get all` prints them after all others.
+pub(super) fn user_properties<'a>(state: &'a State, name: &str) -> BTreeSet<&'a str> {
+    let below = |above: &str| {
+        let rest = name.strip_prefix(above);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let chain = state.datasets.iter().filter(|(above, _)| below(above));
+    let set = chain.flat_map(|(_, dataset)| dataset.properties.keys());
+    set.map(String::as_str)
+        .filter(|property| is_user_property(property))
+        .collect()
 }
 
 fn own(dataset: &Dataset, property: &str) -> Option<Shown> {

@@ -1,4 +1,4 @@
-//! The simulated `zfs get`, `set` and `mount`; `zfs create` is in `zfs_create`.
+//! The simulated `zfs get`, `list`, `set` and `mount`; `zfs create` is in `zfs_create`.
 //!
 //! Texts and exit codes are those of OpenZFS 2.3.9.
 
@@ -99,9 +99,9 @@ fn rows(state: &State, name: &str, dataset: &Dataset, property: &str) -> String 
     if property != "all" {
         return row(property, any_property(state, name, dataset, property));
     }
-    props::ALL
-        .iter()
-        .map(|property| (property, any_property(state, name, dataset, property)))
+    let users = props::user_properties(state, name);
+    let all = props::ALL.into_iter().chain(users);
+    all.map(|property| (property, any_property(state, name, dataset, property)))
         .filter(|(_, shown)| shown.value != "-")
         .map(|(property, shown)| row(property, shown))
         .collect()
@@ -152,6 +152,37 @@ fn encryption_root(state: &State, name: &str) -> String {
             Some((parent, _)) if !is_root => above = parent,
             _ => return above.to_owned(),
         }
+    }
+}
+
+/// `zfs list -Hr -t filesystem,volume -o name DATASET..`
+pub(super) fn list(state: &State, args: &[String]) -> Output {
+    const USAGE: &str = "\tlist [-Hp] [-j [--json-int]] [-r|-d max] [-o property[,...]] \
+                         [-s property]...\n\
+                         \t    [-S property]... [-t type[,...]] [filesystem|volume|snapshot] ...";
+    let ["-Hr", "-t", "filesystem,volume", "-o", "name", names @ ..] = &super::words(args)[..]
+    else {
+        let reason = "the simulated zfs list takes -Hr -t filesystem,volume -o name only";
+        return usage(reason, USAGE);
+    };
+    if names.is_empty() {
+        return usage("the simulated zfs list needs the names of datasets", USAGE);
+    }
+    let below = |name: &str, top: &str| {
+        let rest = name.strip_prefix(top);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let known = |top: &&str| state.datasets.contains_key(*top);
+    let missing = names.iter().filter(|top| !known(top));
+    let listed = state.datasets.keys();
+    let listed = listed.filter(|name| names.iter().any(|top| below(name, top)));
+    let stderr: String = missing
+        .map(|top| format!("cannot open '{top}': dataset does not exist\n"))
+        .collect();
+    Output {
+        code: Some(i32::from(!stderr.is_empty())),
+        stdout: listed.map(|name| format!("{name}\n")).collect(),
+        stderr,
     }
 }
 

@@ -51,9 +51,13 @@ fn command_lines_are_those_that_zfs_takes() {
             "zfs set quota=none reservation=0 a/b",
         ),
         (zfs::mount("a/b"), "zfs mount a/b"),
+        (
+            zfs::list(&["a", "b"]),
+            "zfs list -Hr -t filesystem,volume -o name a b",
+        ),
     ] {
         assert_eq!(command.argv(), argv(typed));
-        let reads = typed.starts_with("zfs get");
+        let reads = typed.starts_with("zfs get") || typed.starts_with("zfs list");
         assert_eq!(command.effect == Effect::Read, reads, "{typed}");
     }
 }
