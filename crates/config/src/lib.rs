@@ -23,5 +23,6 @@ pub mod report;
 pub mod schema;
 pub mod source;
 pub mod suggest;
+pub mod written;
 
 pub use load::{Loaded, MAX_BYTES, load, load_lxc_configs};

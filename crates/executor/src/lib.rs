@@ -1,13 +1,14 @@
 //! Observes a host and walks a plan: scheduling, journal, report.
 //!
 //! Decides nothing about what should change; the plan has decided everything. [`observe()`] reads
-//! what a plan depends on, [`apply()`] walks one; both know the host only through
+//! what a plan depends on, [`apply()`] walks one, [`import`] describes a host as a file; both know the host only through
 //! [`phoenix_host::Host`], print nothing, and read no environment.
 
 mod action;
 mod apply;
 mod creating;
 pub mod event;
+pub mod import;
 pub mod journal;
 mod mutex;
 mod observe;

@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod graph;
 mod host;
+mod import;
 mod interrupt;
 mod journal;
 mod man;
@@ -59,6 +60,7 @@ fn dispatch(terminal: &Terminal, command: Command) -> Result<ExitCode, Failure> 
         Command::Validate(args) => validate::run(terminal, &args),
         Command::Plan(args) => plan::run(terminal, &args),
         Command::Apply(args) => apply::run(terminal, &args),
+        Command::Import(args) => import::run(terminal, &args),
         Command::Status(args) => status::run(terminal, &args),
         Command::Disks(args) => disks::run(terminal, &args),
         // A monitoring plugin has exit codes of its own.

@@ -1,8 +1,8 @@
 //! phoenix as a library: one file declares the storage of a Proxmox host, phoenix checks it, reads
 //! the host, plans the difference and applies it.
 //!
-//! Four calls, all arguments explicit: [`load`], [`observe`], [`plan()`], [`apply`]. Nothing here
-//! prints, exits, or reads the environment. The binary is one user of this library among others; a
+//! Four calls, all arguments explicit: [`load`], [`observe`], [`plan()`], [`apply`]; [`import()`]
+//! writes the file for a host that is there already. Nothing here prints, exits, or reads the environment. The binary is one user of this library among others; a
 //! caller can bring its own [`Host`], its own [`Observer`] and its own cancel switch, and gets the
 //! same events as the binary.
 //!
@@ -66,6 +66,7 @@ pub use exit::ExitStatus;
 pub use phoenix_config::model::Config;
 pub use phoenix_config::{Loaded, load};
 pub use phoenix_executor::event::{Event, Observer, Outcome};
+pub use phoenix_executor::import::{ImportError, Imported, import};
 pub use phoenix_executor::options::{ApplyOptions, Cancel, DEFAULT_JOBS, Freshness};
 pub use phoenix_executor::report::Report;
 pub use phoenix_executor::{ApplyError, ObserveError, apply};

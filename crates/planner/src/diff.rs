@@ -32,6 +32,8 @@ use crate::observed::{Observed, digest};
 use crate::plan::{Action, ConfigSource, FORMAT, Plan, Refusal, Step, Summary};
 use crate::wanted::wanted;
 
+pub(crate) use mount_value::MountValue;
+pub(crate) use pool::whole_disk;
 pub use select::unknown_addresses;
 
 use facts::Facts;

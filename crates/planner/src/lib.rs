@@ -9,6 +9,7 @@ mod diff;
 mod object;
 
 pub mod boot_order;
+pub mod draft;
 pub mod export;
 pub mod graph;
 pub mod observed;

@@ -8,6 +8,7 @@
 mod convergence;
 mod failures;
 mod hostile;
+mod import;
 mod observing;
 mod permissions;
 mod safety;

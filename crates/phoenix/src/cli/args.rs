@@ -62,6 +62,12 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Make the host as the file says.
     Apply(ApplyArgs),
+    /// Write down what a host has, as a file for which there is nothing to do.
+    ///
+    /// The file goes to standard output. What cannot be declared, or would be changed by phoenix, is
+    /// left out and named on standard error, as are the volumes of guests, which belong to Proxmox.
+    /// Nothing is changed.
+    Import(ImportArgs),
     /// Say whether the host still is as the file says: exit 0 or 2.
     Status(StatusArgs),
     /// Show which disks are free, and why the others are not.
@@ -238,6 +244,15 @@ pub(crate) struct ApplyArgs {
     /// ~/.local/state/phoenix/HOST/runs here; beside the state of a simulated host].
     #[arg(long, value_name = "DIR")]
     pub(crate) journal_dir: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+    /// Only this pool and what stands on it. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pool: Vec<String>,
 }
 
 #[derive(Debug, Args)]

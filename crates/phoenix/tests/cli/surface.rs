@@ -120,6 +120,35 @@ fn disks_speak_json_and_text() {
 }
 
 #[test]
+fn an_imported_file_is_data_and_the_rest_is_talk() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    scenario
+        .run("apply --yes --host sim:host.json")
+        .expect_code(0);
+    let import = scenario.run("import --host sim:host.json").expect_code(0);
+    assert_eq!(
+        import.stderr,
+        "Described 32 objects; a plan for this file changes nothing.\n"
+    );
+    scenario.write("imported.json", &import.stdout);
+    scenario
+        .run("plan imported.json --host sim:host.json --detailed-exitcode")
+        .expect_code(0);
+    let quiet = scenario
+        .run("import -q --host sim:host.json")
+        .expect_code(0);
+    assert_eq!((quiet.stdout, quiet.stderr), (import.stdout, String::new()));
+    let unknown = scenario
+        .run("import --pool tank --host sim:host.json")
+        .expect_code(1);
+    assert_eq!(
+        unknown.stderr,
+        "error: the pool \"tank\" is not imported on this host, which has fastData, quickOS\n\
+         help: name one of these, or none to describe them all\n"
+    );
+}
+
+#[test]
 fn colour_is_off_in_pipes_and_on_by_request() {
     let scenario = Scenario::with_config("{");
     for (args, colored) in [

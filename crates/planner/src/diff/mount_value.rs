@@ -16,17 +16,17 @@ const ID_MAP: &str = "idmap";
 
 /// One mount point of a container. Prints as Proxmox does: source, target, sorted options.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MountValue {
+pub(crate) struct MountValue {
     /// A host directory, a device or a storage's volume.
-    pub(super) source: String,
+    pub(crate) source: String,
     /// The path inside the container, normalised.
-    pub(super) target: String,
+    pub(crate) target: String,
     options: BTreeMap<String, String>,
 }
 
 impl MountValue {
     /// Reads a value as `pct` prints it; `None` if it has no source or no target.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut source = None;
         let mut target = None;
         let mut options = BTreeMap::new();
@@ -72,8 +72,28 @@ impl MountValue {
     }
 
     /// Whether the source is a directory of the host, not a device or a volume of a storage.
-    pub(super) fn is_bind(&self) -> bool {
+    pub(crate) fn is_bind(&self) -> bool {
         self.source.starts_with('/') && !self.source.starts_with("/dev/")
+    }
+
+    /// Whether the container may only read.
+    pub(crate) fn read_only(&self) -> bool {
+        self.meant(READ_ONLY).is_some()
+    }
+
+    /// The backup flag, where the value has one.
+    pub(crate) fn backup(&self) -> Option<bool> {
+        Some(self.meant(BACKUP)?.contains("1"))
+    }
+
+    /// The mount options, sorted.
+    pub(crate) fn mount_options(&self) -> Vec<String> {
+        let words = self.meant(MOUNT_OPTIONS).into_iter().flatten();
+        words.map(str::to_owned).collect()
+    }
+
+    fn meant(&self, key: &str) -> Option<BTreeSet<&str>> {
+        option_meaning(key, self.options.get(key)?)
     }
 
     /// The id map that the mount has in place of its container's.

@@ -18,6 +18,8 @@ use super::verdict::{Notes, Stop, Verdict, refused, update};
 use crate::observed::ObservedPool;
 use crate::plan::{Change, Operation, SetPool};
 
+pub(crate) use topology::whole_disk;
+
 /// Prefix of the fields that belong to a pool's root dataset, as the file calls them.
 const ROOT: &str = "root_properties.";
 

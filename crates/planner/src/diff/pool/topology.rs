@@ -136,7 +136,7 @@ fn add(groups: &mut BTreeSet<Group>, class: VdevClass, kind: &str, disks: BTreeS
 }
 
 /// A dead member is listed by path, with the partition that ZFS had made on it.
-fn whole_disk(member: &str) -> String {
+pub(crate) fn whole_disk(member: &str) -> String {
     match member.rsplit_once("-part") {
         Some((disk, part)) if member.starts_with('/') && part.parse::<u32>().is_ok() => {
             disk.to_owned()

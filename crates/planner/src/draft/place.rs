@@ -1,0 +1,51 @@
+//! Which dataset a directory of the host is, and whether it belongs to what is described.
+
+use std::collections::BTreeMap;
+
+use super::Scope;
+use crate::observed::Observed;
+
+/// The mounted datasets by the directory that they are mounted at.
+pub(super) struct Places<'a> {
+    datasets: BTreeMap<&'a str, &'a str>,
+    scope: Scope,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(observed: &'a Observed, scope: Scope) -> Self {
+        let mounted = observed.datasets.iter().filter(|(_, live)| live.mounted);
+        let datasets = mounted.filter_map(|(name, live)| {
+            let mountpoint = live.properties.get("mountpoint")?;
+            Some((mountpoint.value.as_str(), name.as_str()))
+        });
+        Self {
+            datasets: datasets.collect(),
+            scope,
+        }
+    }
+
+    /// The dataset, below a pool, that is mounted at `path`.
+    pub(super) fn dataset(&self, path: &str) -> Option<&'a str> {
+        let dataset = self.datasets.get(path).copied();
+        dataset.filter(|dataset| dataset.contains('/'))
+    }
+
+    /// Whether what uses the directory `path` is to be described. The root directory of the host
+    /// says nothing: everything lies below it.
+    pub(super) fn counts(&self, path: &str) -> bool {
+        let mut above = path;
+        while self.scope == Scope::Pools && !self.datasets.contains_key(above) {
+            match above.rsplit_once('/') {
+                Some((parent, _)) if !parent.is_empty() => above = parent,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Whether the dataset `name`, or the pool, is to be described.
+    pub(super) fn counts_dataset(&self, observed: &Observed, name: &str) -> bool {
+        let pool = name.split('/').next().unwrap_or(name);
+        self.scope == Scope::Host || observed.pools.contains_key(pool)
+    }
+}

@@ -1,0 +1,102 @@
+//! Proxmox storages, each at the dataset that it stands on.
+
+use phoenix_config::model::StorageKind;
+use phoenix_config::written::{Dataset, Storage};
+use serde_json::{Map, Value};
+
+use super::place::Places;
+use super::{Draft, LeftOut};
+use crate::observed::{Observed, ObservedStorage};
+use crate::storage::trimmed;
+
+/// Adds every storage of a kind that phoenix manages to its dataset.
+pub(super) fn describe(observed: &Observed, places: &Places<'_>, draft: &mut Draft) {
+    for (id, live) in observed.storages.iter().flatten() {
+        let Some(kind) = kind(&live.kind) else {
+            continue;
+        };
+        // A directory elsewhere has nothing to do with ZFS.
+        let Some(ground) = ground(places, kind, live) else {
+            continue;
+        };
+        if !places.counts_dataset(observed, ground) {
+            continue;
+        }
+        let is_ground = |dataset: &&mut Dataset| {
+            let name = ground.strip_prefix(dataset.pool.as_str());
+            name.and_then(|name| name.strip_prefix('/')) == Some(&dataset.name)
+        };
+        let why = match draft.file.zfs.datasets.iter_mut().find(is_ground) {
+            Some(dataset) if dataset.storage.is_none() => {
+                dataset.storage = Some(stated(id, kind, live));
+                continue;
+            }
+            Some(_) => format!(
+                "{ground} carries another one already, and a file has one storage for a dataset"
+            ),
+            None => format!("it stands on {ground}, which the file does not declare as a dataset"),
+        };
+        let left_out = LeftOut::new(format!("storage:{id}"), why);
+        draft.left_out.push(left_out);
+    }
+}
+
+fn kind(word: &str) -> Option<StorageKind> {
+    let mut kinds = [StorageKind::ZfsPool, StorageKind::Dir].into_iter();
+    kinds.find(|kind| kind.as_str() == word)
+}
+
+/// The full name of the dataset that a storage stands on.
+fn ground<'a>(
+    places: &Places<'a>,
+    kind: StorageKind,
+    live: &'a ObservedStorage,
+) -> Option<&'a str> {
+    match kind {
+        StorageKind::ZfsPool => live.options.get("pool").map(String::as_str),
+        StorageKind::Dir => places.dataset(trimmed(live.options.get("path")?)),
+    }
+}
+
+fn stated(id: &str, kind: StorageKind, live: &ObservedStorage) -> Storage {
+    let known = live.options.iter();
+    let known = known.filter(|(name, _)| kind.possible_options().contains(&name.as_str()));
+    Storage {
+        id: id.to_owned(),
+        kind: kind.as_str().to_owned(),
+        content: live.content.clone(),
+        nodes: live.nodes.clone(),
+        options: known
+            .map(|(name, value)| (in_file(name), member(name, value)))
+            .collect(),
+    }
+}
+
+/// The file has `_` where Proxmox has `-`.
+fn in_file(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// An option as the file states it.
+fn member(name: &str, value: &str) -> Value {
+    match name {
+        "bwlimit" | "content-dirs" | "prune-backups" => {
+            let pairs = value.split(',').filter_map(|pair| pair.split_once('='));
+            let members = pairs.map(|(key, value)| match key {
+                "keep-all" => (in_file(key), Value::Bool(value == "1")),
+                _ => (in_file(key), number_or_text(value)),
+            });
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        "max-protected-backups" => number_or_text(value),
+        "blocksize" | "format" | "preallocation" => Value::String(value.to_owned()),
+        _ => Value::Bool(matches!(value, "1" | "yes" | "on" | "true")),
+    }
+}
+
+fn number_or_text(value: &str) -> Value {
+    match value.parse::<i64>() {
+        Ok(number) => Value::from(number),
+        Err(_) => Value::String(value.to_owned()),
+    }
+}

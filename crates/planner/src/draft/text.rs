@@ -1,0 +1,45 @@
+//! Values in the spelling that people write.
+
+use std::collections::BTreeMap;
+
+use phoenix_config::written::Properties;
+use phoenix_zfs::property::argument;
+use phoenix_zfs::size;
+
+use crate::observed::ObservedProperty;
+
+/// A size: with a unit where that says it exactly, else in bytes.
+pub(super) fn size(bytes: u64) -> String {
+    let short = size::human(bytes);
+    match size::parse(&short) {
+        Ok(same) if same == bytes && bytes >= 1024 => short,
+        _ => bytes.to_string(),
+    }
+}
+
+/// The properties that somebody has set here, or that a parent at another place has sent, but for
+/// those in `besides`. `stored` is what ZFS makes of a property's spelling.
+pub(super) fn own(
+    live: &BTreeMap<String, ObservedProperty>,
+    besides: &[&str],
+    stored: impl Fn(&str, &str) -> Option<String>,
+) -> Properties {
+    let own = live.iter().filter(|(name, property)| {
+        matches!(property.source.as_str(), "local" | "received")
+            && !besides.contains(&name.as_str())
+    });
+    own.map(|(name, property)| (name.clone(), spelled(name, &property.value, &stored)))
+        .collect()
+}
+
+/// A spelling that ZFS takes for the stored `value`: with a unit, if it means the same then.
+pub(super) fn spelled(
+    name: &str,
+    value: &str,
+    stored: impl Fn(&str, &str) -> Option<String>,
+) -> String {
+    let plain = argument(name, value);
+    let with_unit = plain.parse().ok().map(size);
+    let same = with_unit.filter(|short| stored(name, short).as_deref() == Some(value));
+    same.unwrap_or_else(|| plain.to_owned())
+}
