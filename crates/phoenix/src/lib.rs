@@ -2,9 +2,9 @@
 //! the host, plans the difference and applies it.
 //!
 //! Four calls, all arguments explicit: [`load`], [`observe`], [`plan()`], [`apply`]; [`import()`]
-//! writes the file for a host that is there already. Nothing here prints, exits, or reads the environment. The binary is one user of this library among others; a
-//! caller can bring its own [`Host`], its own [`Observer`] and its own cancel switch, and gets the
-//! same events as the binary.
+//! writes the file for a host that is there already. Nothing here prints, exits, or reads the
+//! environment. The binary is one user of this library among others; a caller can bring its own
+//! [`Host`], its own [`Observer`] and its own cancel switch, and gets the same events as the binary.
 //!
 //! ```
 //! use phoenix::{ApplyOptions, Event, Observer, PlanOptions, SimHost};

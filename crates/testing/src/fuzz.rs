@@ -50,7 +50,7 @@ const fn text(name: &'static str, read: fn(&str)) -> Target {
 }
 
 /// Every target, by name.
-pub const TARGETS: [Target; 40] = [
+pub const TARGETS: [Target; 42] = [
     text("arcstats", host::arcstats),
     bytes("config", config::file),
     text("container-conf", host::container_conf),
@@ -76,6 +76,7 @@ pub const TARGETS: [Target; 40] = [
     text("nvme-controller", nvme::controller),
     text("nvme-namespace", nvme::namespace),
     text("nvme-smart-log", nvme::smart_log),
+    text("partition-table", host::partition_table),
     text("plan-file", saved::plan),
     text("pool-value", zfs::pool_value),
     text("revisions", nvme::revisions),
@@ -89,6 +90,7 @@ pub const TARGETS: [Target; 40] = [
     text("wipefs", host::wipefs),
     text("zfs-get", host::zfs_get),
     text("zpool-get", host::zpool_get),
+    text("zpool-import", host::zpool_import),
     text("zpool-list", host::zpool_list),
     text("zpool-status", host::zpool_status),
 ];

@@ -15,15 +15,15 @@ const TABLE_BYTES: u64 = SECTOR + 128 * 128;
 
 /// One partition that a table names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Its number, from 1.
-    pub(super) number: usize,
+    pub number: usize,
     /// The GUID of its type, in lower case.
-    pub(super) kind: String,
+    pub kind: String,
     /// Where it begins, in bytes.
-    pub(super) start: u64,
+    pub start: u64,
     /// Bytes.
-    pub(super) size: u64,
+    pub size: u64,
 }
 
 /// `od`: the primary partition table of a disk, in hexadecimal.
@@ -34,7 +34,7 @@ pub(super) fn table(disk: &str) -> Command {
 }
 
 /// Reads the answer of [`table`]. `None` when it is no table as `zpool create` writes it.
-pub(super) fn parse_table(text: &str) -> Option<Vec<Entry>> {
+pub fn parse_table(text: &str) -> Option<Vec<Entry>> {
     let words = text.split_whitespace();
     let bytes = words
         .map(|word| u8::from_str_radix(word, 16).ok())

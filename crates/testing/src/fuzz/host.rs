@@ -23,6 +23,19 @@ pub(super) fn zpool_status(text: &str) {
     read(text, zpool::parse_status);
 }
 
+pub(super) fn zpool_import(text: &str) {
+    read(text, zpool::parse_importable);
+}
+
+/// No partition is empty, and their numbers rise.
+pub(super) fn partition_table(text: &str) {
+    let table = read(text, |text| Ok::<_, Infallible>(disk::parse_table(text)));
+    let entries = table.flatten().unwrap_or_default();
+    let rising = entries.is_sorted_by(|a, b| a.number < b.number);
+    assert!(rising, "{entries:?}");
+    assert!(entries.iter().all(|entry| entry.size > 0), "{entries:?}");
+}
+
 pub(super) fn lsblk(text: &str) {
     read(text, disk::parse_lsblk);
 }
