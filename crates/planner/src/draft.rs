@@ -6,16 +6,21 @@
 
 mod dataset;
 pub mod faults;
+mod left_out;
 mod place;
 mod pool;
 mod share;
 mod storage;
 mod text;
 
+use phoenix_config::address::Address;
 use phoenix_config::written::File;
 use phoenix_zfs::size;
 
 use crate::observed::{Observed, ObservedArc};
+
+pub use left_out::LeftOut;
+pub use place::Scope;
 
 /// A file, and what of the host is not in it.
 #[derive(Debug, Clone, Default)]
@@ -26,72 +31,44 @@ pub struct Draft {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Something of a host that a file does not state.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LeftOut {
-    /// Its address, or a name for people.
-    pub what: String,
-    /// Why, as a sentence that goes on after a colon.
-    pub why: String,
-}
-
-impl LeftOut {
-    /// What, and why.
-    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            why: why.into(),
-        }
-    }
-}
-
-/// How much of a host is described.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// All of it.
-    Host,
-    /// The pools that were observed, and what stands on them.
-    Pools,
-}
-
 /// Describes every pool, dataset, storage, export, mount and limit in `observed`.
 ///
 /// A dataset states its own properties, not those that it inherits. Permissions are stated where
 /// they are not those of a new directory.
 pub fn draft(observed: &Observed, scope: Scope) -> Draft {
-    let mut draft = Draft::default();
-    draft.arc(&observed.arc);
-    for (name, live) in &observed.pools {
+    let places = place::Places::new(observed, scope);
+    let pools = observed.pools.iter().map(|(name, live)| {
         let root = observed.datasets.get(name);
-        let pool = pool::describe(name, live, root, &observed.disks);
-        draft.file.zfs.pools.push(pool);
-    }
+        pool::describe(name, live, root, &observed.disks)
+    });
     let below_pools = observed
         .datasets
         .iter()
         .filter(|(name, _)| name.contains('/'));
     let datasets = below_pools.map(|(name, live)| dataset::describe(observed, name, live));
+    let mut draft = Draft::default();
+    draft.file.zfs.pools = pools.collect();
     draft.file.zfs.datasets = datasets.collect();
-    let places = place::Places::new(observed, scope);
-    storage::describe(observed, &places, &mut draft);
-    share::exports(observed, &places, &mut draft);
-    share::mounts(observed, &places, &mut draft);
+    draft.file.nfs.exports = share::exports(observed, &places);
+    draft.file.bind_mounts = share::mounts(observed, &places);
+    draft.left_out = share::foreign_exports(observed, &places);
+    let storages = storage::add(observed, &places, &mut draft.file.zfs.datasets);
+    draft.left_out.extend(storages);
+    match arc_limit(&observed.arc) {
+        Ok(limit) => draft.file.zfs.arc_max = limit,
+        Err(left_out) => draft.left_out.push(left_out),
+    }
     draft
 }
 
-impl Draft {
-    fn arc(&mut self, arc: &ObservedArc) {
-        match (arc.persistent, arc.c_max) {
-            (None, _) => {}
-            (Some(limit), Some(now)) if limit != now => self.left_out.push(LeftOut::new(
-                "host:arc",
-                format!(
-                    "{} is in force and {} is set for the next boot",
-                    size::human(now),
-                    size::human(limit)
-                ),
-            )),
-            (Some(limit), _) => self.file.zfs.arc_max = Some(text::size(limit)),
+/// The limit for the next boot, which must be the one in force.
+fn arc_limit(arc: &ObservedArc) -> Result<Option<String>, LeftOut> {
+    match (arc.persistent, arc.c_max) {
+        (Some(limit), Some(now)) if limit != now => {
+            let (limit, now) = (size::human(limit), size::human(now));
+            let why = format!("{now} is in force and {limit} is set for the next boot");
+            Err(LeftOut::new(Address::Arc.to_string(), why))
         }
+        (limit, _) => Ok(limit.map(text::size)),
     }
 }

@@ -12,7 +12,7 @@ use phoenix_config::diagnostic::Severity;
 use phoenix_config::pointer::Pointer;
 use phoenix_config::written::{Dataset, File, Pool, Properties};
 
-use super::LeftOut;
+use super::left_out::LeftOut;
 use crate::plan::{Plan, Step};
 
 /// Something that keeps a file from describing its host.

@@ -2,8 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Scope;
 use crate::observed::Observed;
+
+/// How much of a host is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    Host,
+    /// The pools that were observed, and what stands on them.
+    Pools,
+}
 
 /// The mounted datasets by the directory that they are mounted at.
 pub(super) struct Places<'a> {

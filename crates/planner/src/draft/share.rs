@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use phoenix_config::written::{BindMount, Export};
 
+use super::left_out::LeftOut;
 use super::place::Places;
-use super::{Draft, LeftOut};
 use crate::diff::MountValue;
 use crate::export::split;
 use crate::observed::Observed;
@@ -13,15 +13,11 @@ use crate::observed::Observed;
 /// What phoenix adds to an export by itself.
 const IMPLIED: [&str; 2] = ["mountpoint", "no_subtree_check"];
 
-/// Adds the exports, and says which other files make some.
-pub(super) fn exports(observed: &Observed, places: &Places<'_>, draft: &mut Draft) {
-    let counts = |path: &str| places.counts(path);
-    for (path, lines) in observed
-        .exports
-        .file
-        .iter()
-        .filter(|(path, _)| counts(path))
-    {
+/// The exports. One directory may give its clients different options; it has several exports then.
+pub(super) fn exports(observed: &Observed, places: &Places<'_>) -> Vec<Export> {
+    let mut exports = Vec::new();
+    let all = observed.exports.file.iter();
+    for (path, lines) in all.filter(|(path, _)| places.counts(path)) {
         let (dataset, path) = source(places, path);
         let mut by_options: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         for (client, options) in lines.iter().filter_map(|line| split(line)) {
@@ -32,50 +28,54 @@ pub(super) fn exports(observed: &Observed, places: &Places<'_>, draft: &mut Draf
             let clients = by_options.entry(options).or_default();
             clients.push(client.to_owned());
         }
-        let exports = by_options.into_iter().map(|(options, clients)| Export {
+        exports.extend(by_options.into_iter().map(|(options, clients)| Export {
             dataset: dataset.clone(),
             path: path.clone(),
             clients,
             options,
-        });
-        draft.file.nfs.exports.extend(exports);
+        }));
     }
-    let foreign = observed.exports.foreign.iter();
-    for (path, others) in foreign.filter(|(path, _)| counts(path)) {
-        if let Some(first) = others.first() {
-            draft.left_out.push(LeftOut::new(
-                format!("export:{path}"),
-                format!(
-                    "line {} of {} makes it, and phoenix has a file of its own: to hand it over, \
-                     declare it and remove the line",
-                    first.line, first.file
-                ),
-            ));
-        }
-    }
+    exports
 }
 
-/// Adds the mounts of host directories.
-pub(super) fn mounts(observed: &Observed, places: &Places<'_>, draft: &mut Draft) {
-    for (id, container) in &observed.containers {
+/// The exports that other files make.
+pub(super) fn foreign_exports(observed: &Observed, places: &Places<'_>) -> Vec<LeftOut> {
+    let foreign = observed.exports.foreign.iter();
+    let foreign = foreign.filter(|(path, _)| places.counts(path));
+    let left_out = foreign.filter_map(|(path, others)| {
+        let first = others.first()?;
+        let why = format!(
+            "line {} of {} makes it, and phoenix has a file of its own: to hand it over, declare it \
+             and remove the line",
+            first.line, first.file
+        );
+        Some(LeftOut::new(format!("export:{path}"), why))
+    });
+    left_out.collect()
+}
+
+/// The mounts of host directories in containers.
+pub(super) fn mounts(observed: &Observed, places: &Places<'_>) -> Vec<BindMount> {
+    let containers = observed.containers.iter();
+    let values = containers.flat_map(|(id, container)| {
         let values = container.mounts.values();
-        for mount in values.filter_map(|value| MountValue::parse(value)) {
-            if !mount.is_bind() || !places.counts(&mount.source) {
-                continue;
-            }
+        values.filter_map(move |value| Some((*id, MountValue::parse(value)?)))
+    });
+    let binds = values.filter(|(_, mount)| mount.is_bind() && places.counts(&mount.source));
+    binds
+        .map(|(container, mount)| {
             let (dataset, host_path) = source(places, &mount.source);
-            let mounted = BindMount {
-                container: *id,
+            BindMount {
+                container,
                 dataset,
                 host_path,
-                target: mount.target.clone(),
                 options: mount.mount_options(),
                 read_only: mount.read_only(),
                 backup: mount.backup(),
-            };
-            draft.file.bind_mounts.push(mounted);
-        }
-    }
+                target: mount.target,
+            }
+        })
+        .collect()
 }
 
 /// `dataset` and, where there is none, the path: what a share states of its directory.

@@ -4,13 +4,18 @@ use phoenix_config::model::StorageKind;
 use phoenix_config::written::{Dataset, Storage};
 use serde_json::{Map, Value};
 
+use super::left_out::LeftOut;
 use super::place::Places;
-use super::{Draft, LeftOut};
 use crate::observed::{Observed, ObservedStorage};
 use crate::storage::trimmed;
 
-/// Adds every storage of a kind that phoenix manages to its dataset.
-pub(super) fn describe(observed: &Observed, places: &Places<'_>, draft: &mut Draft) {
+/// Adds every storage of a kind that phoenix manages to its dataset, and says which have none.
+pub(super) fn add(
+    observed: &Observed,
+    places: &Places<'_>,
+    datasets: &mut [Dataset],
+) -> Vec<LeftOut> {
+    let mut left_out = Vec::new();
     for (id, live) in observed.storages.iter().flatten() {
         let Some(kind) = kind(&live.kind) else {
             continue;
@@ -26,7 +31,7 @@ pub(super) fn describe(observed: &Observed, places: &Places<'_>, draft: &mut Dra
             let name = ground.strip_prefix(dataset.pool.as_str());
             name.and_then(|name| name.strip_prefix('/')) == Some(&dataset.name)
         };
-        let why = match draft.file.zfs.datasets.iter_mut().find(is_ground) {
+        let why = match datasets.iter_mut().find(is_ground) {
             Some(dataset) if dataset.storage.is_none() => {
                 dataset.storage = Some(stated(id, kind, live));
                 continue;
@@ -36,9 +41,9 @@ pub(super) fn describe(observed: &Observed, places: &Places<'_>, draft: &mut Dra
             ),
             None => format!("it stands on {ground}, which the file does not declare as a dataset"),
         };
-        let left_out = LeftOut::new(format!("storage:{id}"), why);
-        draft.left_out.push(left_out);
+        left_out.push(LeftOut::new(format!("storage:{id}"), why));
     }
+    left_out
 }
 
 fn kind(word: &str) -> Option<StorageKind> {
