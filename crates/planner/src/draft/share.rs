@@ -10,8 +10,10 @@ use crate::diff::MountValue;
 use crate::export::split;
 use crate::observed::Observed;
 
-/// What phoenix adds to an export by itself.
-const IMPLIED: [&str; 2] = ["mountpoint", "no_subtree_check"];
+/// Whether phoenix adds the option by itself: the second one where a dataset is exported.
+fn is_implied(option: &str, of_dataset: bool) -> bool {
+    option == "no_subtree_check" || (option == "mountpoint" && of_dataset)
+}
 
 /// The exports. One directory may give its clients different options; it has several exports then.
 pub(super) fn exports(observed: &Observed, places: &Places<'_>) -> Vec<Export> {
@@ -21,10 +23,9 @@ pub(super) fn exports(observed: &Observed, places: &Places<'_>) -> Vec<Export> {
         let (dataset, path) = source(places, path);
         let mut by_options: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         for (client, options) in lines.iter().filter_map(|line| split(line)) {
-            let options = options
-                .split(',')
-                .filter(|option| !IMPLIED.contains(option) && !option.starts_with("mountpoint="));
-            let options = options.map(str::to_owned).collect();
+            let options = options.split(',');
+            let stated = options.filter(|option| !is_implied(option, dataset.is_some()));
+            let options = stated.map(str::to_owned).collect();
             let clients = by_options.entry(options).or_default();
             clients.push(client.to_owned());
         }
