@@ -104,6 +104,7 @@ fn writes() -> Vec<Command> {
 /// Every command that only looks, as the typed modules build it.
 fn reads() -> Vec<Command> {
     vec![
+        zfs::list(&["a"]),
         zfs::get(&["type"], &["a"]),
         zpool::list(),
         zpool::status("a"),
