@@ -155,6 +155,7 @@ fn what_is_left_out_is_named_with_its_reason() {
         "pvesm add zfspool whole --pool quickOS --content images",
         "pvesm add zfspool second --pool quickOS/vm --content images",
         "pvesm add dir plain --path /quickOS/data --content iso",
+        "pvesm add dir inside --path /quickOS/data/logs/old --content iso",
     ] {
         shell(&host, line);
     }
@@ -175,6 +176,8 @@ fn what_is_left_out_is_named_with_its_reason() {
          hand it over, declare it and remove the line\n\
          host:arc: 8G is in force and 30G is set for the next boot\n\
          pool:fastData: it is SUSPENDED and does not answer\n\
+         storage:inside: it stands on /quickOS/data/logs/old, which the file does not declare as a \
+         dataset\n\
          storage:plain: phoenix would set is_mountpoint to yes\n\
          storage:second: quickOS/vm carries another one already, and a file has one storage for a \
          dataset\n\

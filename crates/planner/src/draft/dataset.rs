@@ -64,15 +64,16 @@ pub(super) fn fixed(
 ) -> Properties {
     let begins = live.properties.get("encryptionroot");
     let begins = begins.is_some_and(|root| root.value == full);
-    let stated = live.properties.iter().filter(|(name, has)| {
-        let of_parent = parent.and_then(|parent| parent.properties.get(*name));
+    let is_stated = |name: &str, value: &str| {
+        let is_key = ENCRYPTION.contains(&name);
+        let of_parent = parent.and_then(|parent| parent.properties.get(name));
+        let of_parent = of_parent.filter(|_| !is_key).map(|has| has.value.as_str());
         let default = || dataset_property(name).map(|property| property.default);
-        let usual = of_parent.map(|has| has.value.as_str()).or_else(default);
-        is_create_only(name)
-            && usual.is_some_and(|usual| usual != has.value)
-            && (begins || !ENCRYPTION.contains(&name.as_str()))
-            && name.as_str() != "version"
-    });
+        let usual = of_parent.or_else(default);
+        is_create_only(name) && (begins || !is_key) && usual.is_some_and(|usual| usual != value)
+    };
+    let stated = live.properties.iter();
+    let stated = stated.filter(|(name, has)| is_stated(name, &has.value));
     stated
         .map(|(name, has)| (name.clone(), spelled(name, &has.value, &stored)))
         .collect()

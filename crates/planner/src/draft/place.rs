@@ -38,11 +38,16 @@ impl<'a> Places<'a> {
         dataset.filter(|dataset| dataset.contains('/'))
     }
 
-    /// Whether what uses the directory `path` is to be described. The root directory of the host
-    /// says nothing: everything lies below it.
+    /// Whether what uses the directory `path` is to be described.
     pub(super) fn counts(&self, path: &str) -> bool {
+        self.scope == Scope::Host || self.hold(path)
+    }
+
+    /// Whether the directory `path` is one of these or lies below. The root directory of the host
+    /// says nothing: everything lies below it.
+    pub(super) fn hold(&self, path: &str) -> bool {
         let mut above = path;
-        while self.scope == Scope::Pools && !self.datasets.contains_key(above) {
+        while !self.datasets.contains_key(above) {
             match above.rsplit_once('/') {
                 Some((parent, _)) if !parent.is_empty() => above = parent,
                 _ => return false,

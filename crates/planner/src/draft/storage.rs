@@ -20,11 +20,20 @@ pub(super) fn add(
         let Some(kind) = kind(&live.kind) else {
             continue;
         };
-        // A directory elsewhere has nothing to do with ZFS.
-        let Some(ground) = ground(places, kind, live) else {
-            continue;
+        let ground = match (kind, live.options.get("pool"), live.options.get("path")) {
+            (StorageKind::ZfsPool, Some(pool), _) => pool,
+            (StorageKind::Dir, _, Some(path)) => {
+                let path = trimmed(path);
+                match places.dataset(path) {
+                    Some(dataset) => dataset,
+                    None if places.hold(path) => path,
+                    // It has nothing to do with ZFS.
+                    None => continue,
+                }
+            }
+            _ => continue,
         };
-        if !places.counts_dataset(observed, ground) {
+        if kind == StorageKind::ZfsPool && !places.counts_dataset(observed, ground) {
             continue;
         }
         let is_ground = |dataset: &&mut Dataset| {
@@ -49,18 +58,6 @@ pub(super) fn add(
 fn kind(word: &str) -> Option<StorageKind> {
     let mut kinds = [StorageKind::ZfsPool, StorageKind::Dir].into_iter();
     kinds.find(|kind| kind.as_str() == word)
-}
-
-/// The full name of the dataset that a storage stands on.
-fn ground<'a>(
-    places: &Places<'a>,
-    kind: StorageKind,
-    live: &'a ObservedStorage,
-) -> Option<&'a str> {
-    match kind {
-        StorageKind::ZfsPool => live.options.get("pool").map(String::as_str),
-        StorageKind::Dir => places.dataset(trimmed(live.options.get("path")?)),
-    }
 }
 
 fn stated(id: &str, kind: StorageKind, live: &ObservedStorage) -> Storage {
