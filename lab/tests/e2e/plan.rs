@@ -1,6 +1,6 @@
 //! The user's storage plan, applied whole, used, rebooted, and applied again.
 
-use crate::host::{ARC_MAX, Host};
+use crate::host::{ARC_MAX, CONFIG, Host};
 
 /// The datasets of the plan once it is done: name, recordsize, compression, sync, quota. The
 /// simulated host is held to the same rows (crates/phoenix/tests/cli/seed.rs).
@@ -15,6 +15,7 @@ fn the_plan_is_applied_whole_and_the_second_run_changes_nothing() {
     permissions_are_on_the_mounted_dataset(&host);
     an_nfs_client_can_write(&host);
     proxmox_knows_storages_and_mounts(&host);
+    the_host_is_described_whole(&host);
     host.assert_converged();
 }
 
@@ -124,4 +125,35 @@ fn proxmox_knows_storages_and_mounts(host: &Host) {
             "{conf}"
         );
     }
+}
+
+/// `phoenix import` names every object of the plan, and its file changes nothing.
+fn the_host_is_described_whole(host: &Host) {
+    const DESCRIBED: &str = "/root/described.json";
+    host.shell(
+        "zfs create -V 1G quickOS/vm-disks/vm-101-disk-0 && zfs set site:owner=ops quickOS/lxc-disks",
+    );
+    let ended = host.phoenix(&format!("import > {DESCRIBED}"));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let left_out: Vec<_> = ended.stderr.lines().skip(1).collect();
+    assert_eq!(
+        left_out,
+        [
+            "Not in the file:",
+            "  1 of guests' volumes in quickOS/vm-disks: Proxmox makes and removes them with its guests"
+        ]
+    );
+    let ended = host.phoenix(&format!("plan --detailed-exitcode {DESCRIBED}"));
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let objects = |file: &str| {
+        host.shell(&format!(
+            "phoenix apply --graph=json {file} | grep -o '\"id\": \"[^\"]*\"' | sort"
+        ))
+    };
+    assert_eq!(objects(DESCRIBED), objects(CONFIG));
+    let described = host.shell(&format!("cat {DESCRIBED}"));
+    assert!(described.contains("\"site:owner\": \"ops\""), "{described}");
+    host.shell(
+        "zfs inherit site:owner quickOS/lxc-disks && zfs destroy quickOS/vm-disks/vm-101-disk-0",
+    );
 }
