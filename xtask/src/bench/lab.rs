@@ -77,7 +77,7 @@ enum Subject {
     /// 200 equal datasets in one pool.
     #[value(name = "200")]
     TwoHundred,
-    /// 1,000 equal datasets in one pool. Ansible takes an hour and a half for two runs, so only
+    /// 1,000 equal datasets in one pool. Ansible takes 100 minutes for two runs, so only
     /// where `--ways` names it, and with a `--limit` to match.
     #[value(name = "1000")]
     Thousand,
