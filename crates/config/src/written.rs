@@ -2,7 +2,7 @@
 //!
 //! The counterpart of `file`, which reads every form that was ever in use. Owns names and order of
 //! the keys. What stands in them is decided by who fills it in, and checked as every file is: by
-//! [`load`](crate::load).
+//! [`load`](crate::load()).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -33,7 +33,7 @@ pub(super) fn table(disk: &str) -> Command {
     Command::read(Program::Od, ["-An", "-v", "-tx1", &skip, &count, disk])
 }
 
-/// Reads the answer of [`table`]. `None` when it is no table as `zpool create` writes it.
+/// Reads what `od` prints of a primary table. `None` when it is no table as `zpool create` writes it.
 pub fn parse_table(text: &str) -> Option<Vec<Entry>> {
     let words = text.split_whitespace();
     let bytes = words
