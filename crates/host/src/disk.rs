@@ -11,7 +11,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde::Deserialize;
 
-pub use gpt::{Entry, parse_table};
+pub use gpt::{PartitionEntry, parse_table};
 pub use inventory::{Devices, Disk, Inventory, Signature, Use, devices, list, look};
 pub use lsblk::{BlockDevice, lsblk, parse_lsblk};
 

@@ -15,7 +15,7 @@ const TABLE_BYTES: u64 = SECTOR + 128 * 128;
 
 /// One partition that a table names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct PartitionEntry {
     /// Its number, from 1.
     pub number: usize,
     /// The GUID of its type, in lower case.
@@ -34,7 +34,7 @@ pub(super) fn table(disk: &str) -> Command {
 }
 
 /// Reads what `od` prints of a primary table. `None` when it is no table as `zpool create` writes it.
-pub fn parse_table(text: &str) -> Option<Vec<Entry>> {
+pub fn parse_table(text: &str) -> Option<Vec<PartitionEntry>> {
     let words = text.split_whitespace();
     let bytes = words
         .map(|word| u8::from_str_radix(word, 16).ok())
@@ -54,7 +54,7 @@ pub fn parse_table(text: &str) -> Option<Vec<Entry>> {
 
 /// `blkid -p`: what is on a part of a disk that begins at the byte `start`. It prints nothing and exits
 /// with 2 when it knows nothing there (blkid(8)).
-pub(super) fn contents(disk: &str, entry: &Entry) -> Command {
+pub(super) fn contents(disk: &str, entry: &PartitionEntry) -> Command {
     let (start, size) = (entry.start.to_string(), entry.size.to_string());
     Command::read(
         Program::Blkid,
@@ -62,11 +62,11 @@ pub(super) fn contents(disk: &str, entry: &Entry) -> Command {
     )
 }
 
-fn entry(number: usize, bytes: &[u8]) -> Option<Entry> {
+fn entry(number: usize, bytes: &[u8]) -> Option<PartitionEntry> {
     let kind = guid(bytes.get(..16)?)?;
     let (first, last) = (little_endian(bytes, 32)?, little_endian(bytes, 40)?);
     let sectors = last.checked_sub(first)?.checked_add(1)?;
-    Some(Entry {
+    Some(PartitionEntry {
         number,
         kind,
         start: first.checked_mul(SECTOR)?,
@@ -134,7 +134,7 @@ mod tests {
         let [data, reserved] = parse_table(&real()).unwrap().try_into().unwrap();
         assert_eq!(
             data,
-            Entry {
+            PartitionEntry {
                 number: 1,
                 kind: "6a898cc3-1dd2-11b2-99a6-080020736631".to_owned(),
                 start: 1_048_576,

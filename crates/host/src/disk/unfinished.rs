@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gpt::{self, Entry};
+use super::gpt::{self, PartitionEntry};
 use super::inventory::Disk;
 use crate::Host;
 
@@ -93,7 +93,7 @@ fn is_barely_begun(host: &dyn Host, disk: &Disk) -> bool {
 }
 
 /// The data partition of a table that consists of what `zpool create` makes.
-fn data_of_zfs(entries: &[Entry]) -> Option<&Entry> {
+fn data_of_zfs(entries: &[PartitionEntry]) -> Option<&PartitionEntry> {
     let [data, reserved] = entries else {
         return None;
     };
