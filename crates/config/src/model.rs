@@ -18,7 +18,7 @@ use crate::pointer::Pointer;
 
 pub use acl::{AclEntry, AclWho};
 pub use dataset::{Dataset, DatasetKind, IdSpace, Permissions, Principal};
-pub use pool::{Disk, Pool, Vdev};
+pub use pool::{DEFAULT_ASHIFT, DEFAULT_PROPERTIES, DEFAULT_ROOT_PROPERTIES, Disk, Pool, Vdev};
 pub use share::{BindMount, Client, Export, MountOption};
 pub use storage::{Content, Storage, StorageKind};
 

@@ -1,8 +1,8 @@
 //! Observes a host and walks a plan: scheduling, journal, report.
 //!
 //! Decides nothing about what should change; the plan has decided everything. [`observe()`] reads
-//! what a plan depends on, [`apply()`] walks one, [`import`] describes a host as a file; both know the host only through
-//! [`phoenix_host::Host`], print nothing, and read no environment.
+//! what a plan depends on, [`apply()`] walks one, [`import`] describes a host as a file. All know the
+//! host only through [`phoenix_host::Host`], print nothing, and read no environment.
 
 mod action;
 mod apply;

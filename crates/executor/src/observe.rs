@@ -22,7 +22,8 @@ use phoenix_host::zpool::ImportedPools;
 use phoenix_host::{Host, disk};
 use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, ObservedImportable};
 use phoenix_planner::wanted::Wanted;
-pub(crate) use shares::{container_mounts, storage};
+pub(crate) use pools::answers;
+pub(crate) use shares::{ask, container_mounts, storage};
 
 /// Stands at the end of `/etc/modprobe.d/zfs.conf` while the file is newer than the copy of it in
 /// the initramfs. Until it is gone, the limit counts as not yet set for the next boot.
@@ -188,6 +189,7 @@ fn read_contents(host: &dyn Host, wanted: &Wanted) -> Result<Contents, ObserveEr
     })
 }
 
-fn about(what: &'static str) -> impl Fn(ReadError) -> ObserveError {
+/// Names the facts that could not be read.
+pub(crate) fn about(what: &'static str) -> impl Fn(ReadError) -> ObserveError {
     move |source| ObserveError::Read { what, source }
 }

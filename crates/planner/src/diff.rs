@@ -33,7 +33,7 @@ use crate::plan::{Action, ConfigSource, FORMAT, Plan, Refusal, Step, Summary};
 use crate::wanted::wanted;
 
 pub(crate) use mount_value::MountValue;
-pub(crate) use pool::whole_disk;
+pub(crate) use pool::{ROOT, whole_disk};
 pub use select::unknown_addresses;
 
 use facts::Facts;

@@ -49,9 +49,10 @@ pub fn draft(observed: &Observed, scope: Scope) -> Draft {
     let mut draft = Draft::default();
     draft.file.zfs.pools = pools.collect();
     draft.file.zfs.datasets = datasets.collect();
-    draft.file.nfs.exports = share::exports(observed, &places);
+    (draft.file.nfs.exports, draft.left_out) = share::exports(observed, &places);
     draft.file.bind_mounts = share::mounts(observed, &places);
-    draft.left_out = share::foreign_exports(observed, &places);
+    let foreign = share::foreign_exports(observed, &places);
+    draft.left_out.extend(foreign);
     let storages = storage::add(observed, &places, &mut draft.file.zfs.datasets);
     draft.left_out.extend(storages);
     match arc_limit(&observed.arc) {

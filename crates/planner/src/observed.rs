@@ -144,6 +144,12 @@ pub struct ObservedProperty {
     pub source: String,
 }
 
+/// Whether a property with this source is set on the dataset or pool itself, by somebody or by
+/// what it was received with.
+pub fn is_own(source: &str) -> bool {
+    matches!(source, "local" | "received")
+}
+
 /// A dataset that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

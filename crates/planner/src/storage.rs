@@ -111,7 +111,7 @@ fn kept(list: &str) -> BTreeSet<String> {
 }
 
 /// A boolean as pve-common reads it (`PVE/JSONSchema.pm`, `parse_boolean`).
-fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "yes" | "on" | "true" => Some(true),
         "0" | "no" | "off" | "false" => Some(false),

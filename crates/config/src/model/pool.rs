@@ -6,6 +6,16 @@ use super::Properties;
 use crate::address::Address;
 use crate::pointer::Pointer;
 
+/// log2 of 4096 bytes, which suits every drive of today; ZFS would trust the 512 bytes that many
+/// of them report.
+pub const DEFAULT_ASHIFT: u8 = 12;
+
+/// What a new pool gets where the file is silent.
+pub const DEFAULT_PROPERTIES: [(&str, &str); 1] = [("autotrim", "on")];
+
+/// What the root dataset of a new pool gets where the file is silent.
+pub const DEFAULT_ROOT_PROPERTIES: [(&str, &str); 2] = [("atime", "off"), ("compression", "lz4")];
+
 /// A ZFS pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {

@@ -8,13 +8,9 @@ use super::properties::{Owner, properties, set_default};
 use crate::code::Code;
 use crate::diagnostic::Finding;
 use crate::file::{self, List, VdevItem};
-use crate::model::{Disk, Pool, Vdev};
+use crate::model::{DEFAULT_ASHIFT, DEFAULT_PROPERTIES, DEFAULT_ROOT_PROPERTIES, Disk, Pool, Vdev};
 use crate::pointer::Pointer;
 use crate::suggest;
-
-/// log2 of 4096 bytes, which suits every drive of today; ZFS would trust the 512 bytes that many
-/// of them report.
-const DEFAULT_ASHIFT: u8 = 12;
 
 /// How the names in /dev/disk/by-id/ begin (systemd's udev rules `60-persistent-storage.rules`).
 const BY_ID_PREFIXES: [&str; 9] = [
@@ -36,7 +32,9 @@ fn one(context: &mut Context, mut pool: file::Pool, at: &Pointer) -> Option<Pool
         &at.key("properties"),
         Owner::Pool,
     );
-    set_default(&mut pool_properties, "autotrim", "on", at, Owner::Pool);
+    for (name, value) in DEFAULT_PROPERTIES {
+        set_default(&mut pool_properties, name, value, at, Owner::Pool);
+    }
     if let Some(ashift) = pool_properties.remove("ashift") {
         context.push(
             Finding::error(
@@ -53,8 +51,9 @@ fn one(context: &mut Context, mut pool: file::Pool, at: &Pointer) -> Option<Pool
         &at.key("root_properties"),
         root,
     );
-    set_default(&mut root_properties, "compression", "lz4", at, root);
-    set_default(&mut root_properties, "atime", "off", at, root);
+    for (name, value) in DEFAULT_ROOT_PROPERTIES {
+        set_default(&mut root_properties, name, value, at, root);
+    }
     Some(Pool {
         vdevs: data_vdevs(context, &mut pool, &name, at),
         special: vdev_items(context, pool.special.take(), &at.key("special")),

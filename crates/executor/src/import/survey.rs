@@ -4,17 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
+use phoenix_config::address::Address;
+use phoenix_config::model::DEFAULT_ROOT_PROPERTIES;
 use phoenix_host::disk::{self, Inventory};
 use phoenix_host::parse::ReadError;
 use phoenix_host::zfs::PropertyRow;
 use phoenix_host::zpool::ImportedPools;
-use phoenix_host::{Host, HostError, pve, zfs};
+use phoenix_host::{Host, pve, zfs};
 use phoenix_planner::Wanted;
 use phoenix_planner::draft::LeftOut;
+use phoenix_planner::observed::is_own;
 use phoenix_zfs::property::{dataset_property, is_create_only, is_user_property};
 
 use super::ImportError;
-use crate::observe::ObserveError;
+use crate::observe::{about, answers, ask};
 
 /// What can be set on a pool for good, in every release of OpenZFS since 2.1 (zpoolprops(7)). Of a
 /// name that it does not know, `zpool get` makes an error for all.
@@ -31,9 +34,9 @@ const POOL_PROPERTIES: [&str; 10] = [
     "multihost",
 ];
 
-/// Read whatever is set: phoenix has a default of its own for some, the others say what a volume
-/// reserves and where encryption begins.
-const DATASET_PROPERTIES: [&str; 4] = ["atime", "compression", "encryptionroot", "refreservation"];
+/// Read whatever is set, beside those that phoenix has a default of its own for: where encryption
+/// begins, and what a volume reserves.
+const DATASET_PROPERTIES: [&str; 2] = ["encryptionroot", "refreservation"];
 
 /// What there is to be read.
 #[derive(Debug, Default)]
@@ -57,10 +60,6 @@ pub(super) fn survey(host: &dyn Host, only: &BTreeSet<String>) -> Result<Survey,
     Ok(survey)
 }
 
-fn about(what: &'static str) -> impl Fn(ReadError) -> ObserveError {
-    move |source| ObserveError::Read { what, source }
-}
-
 impl Survey {
     /// The pools that answer, with the disks that they are made of.
     fn pools(
@@ -80,11 +79,10 @@ impl Survey {
                 continue;
             }
             let layout = imported.layouts.get(name);
-            let Some(layout) = layout.filter(|_| matches!(&*row.health, "ONLINE" | "DEGRADED"))
-            else {
+            let Some(layout) = layout.filter(|_| answers(&row.health)) else {
                 let why = format!("it is {} and does not answer", row.health);
-                self.left_out
-                    .push(LeftOut::new(format!("pool:{name}"), why));
+                let pool = Address::Pool(name.clone()).to_string();
+                self.left_out.push(LeftOut::new(pool, why));
                 continue;
             };
             self.wanted.pools.insert(name.clone());
@@ -124,7 +122,9 @@ impl Survey {
         let set = rows.iter().filter(|row| is_stated(row));
         let properties = set.map(|row| row.property.clone());
         self.wanted.dataset_properties = properties.collect();
-        let always = DATASET_PROPERTIES.map(str::to_owned);
+        let defaults = DEFAULT_ROOT_PROPERTIES.map(|(name, _)| name);
+        let always = DATASET_PROPERTIES.into_iter().chain(defaults);
+        let always = always.map(str::to_owned);
         self.wanted.dataset_properties.extend(always);
         self.wanted.directories = mountpoints(&rows);
         self.wanted.datasets = names.into_iter().collect();
@@ -133,12 +133,10 @@ impl Survey {
 
     /// The containers of this node.
     fn containers(&mut self, host: &dyn Host) -> Result<(), ReadError> {
-        let command = pve::containers();
-        let output = match host.run(&command) {
-            Err(HostError::NotInstalled { .. }) => return Ok(()),
-            output => output?,
+        let Some(text) = ask(host, &pve::containers())? else {
+            return Ok(());
         };
-        let rows = pve::parse_containers(output.check(&command)?)?;
+        let rows = pve::parse_containers(&text)?;
         self.wanted.containers = rows.into_iter().map(|row| row.id).collect();
         Ok(())
     }
@@ -170,9 +168,8 @@ fn is_guests(component: &str) -> bool {
 /// Whether a file may have to state the property: somebody has set it, or chose it when the dataset
 /// was made.
 fn is_stated(row: &PropertyRow) -> bool {
-    let own = matches!(row.source.as_str(), "local" | "received");
     let settable = dataset_property(&row.property).is_some() || is_user_property(&row.property);
-    (own && settable) || is_create_only(&row.property)
+    (is_own(&row.source) && settable) || is_create_only(&row.property)
 }
 
 /// Where the datasets are mounted right now.

@@ -19,7 +19,7 @@ use super::disks::observed_vdev;
 pub(super) struct Pools(BTreeMap<String, String>);
 
 /// Whether a pool can be asked anything: every other state may block whoever asks.
-fn answers(health: &str) -> bool {
+pub(crate) fn answers(health: &str) -> bool {
     matches!(health, "ONLINE" | "DEGRADED")
 }
 

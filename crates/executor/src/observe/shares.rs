@@ -29,7 +29,7 @@ const PRIVILEGED: IdRange = IdRange {
 };
 
 /// What a command prints; `None` when its program is not installed.
-fn ask(host: &dyn Host, command: &Command) -> Result<Option<String>, ReadError> {
+pub(crate) fn ask(host: &dyn Host, command: &Command) -> Result<Option<String>, ReadError> {
     match host.run(command) {
         Err(HostError::NotInstalled { .. }) => Ok(None),
         output => Ok(Some(output?.check(command)?.to_owned())),

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use phoenix_config::written::{Data, Dataset, File, Pool, Vdev};
 use phoenix_executor::import::{Imported, import};
 use phoenix_host::Host;
 use phoenix_host::sim::state::Entry;
 use phoenix_host::sim::{self, SimHost};
+use phoenix_planner::draft::faults::{of_plan, take_out};
 use serde_json::{Value, json};
 
-use crate::support::{EVERYTHING, config, set_up};
+use crate::support::{EVERYTHING, config, plan, set_up};
 
 /// Five drives, called by one letter each.
 const DRIVES: [(&str, u64); 5] = [
@@ -162,6 +164,9 @@ fn what_is_left_out_is_named_with_its_reason() {
     host.edit(|state| {
         let line = "/srv/old 10.0.0.9(ro)\n";
         state.files.insert("/etc/exports".into(), Entry::file(line));
+        let own = "/etc/exports.d/phoenix.exports".into();
+        let lines = "/srv/two 10.0.0.1(ro,sync) 10.0.0.2(rw,sync)\n";
+        state.files.insert(own, Entry::file(lines));
         state.arc.c_max = 8 << 30;
         if let Some(pool) = state.pools.get_mut("fastData") {
             pool.health = "SUSPENDED".to_owned();
@@ -174,6 +179,8 @@ fn what_is_left_out_is_named_with_its_reason() {
         "2 of guests' volumes in quickOS/vm: Proxmox makes and removes them with its guests\n\
          export:/srv/old: line 1 of /etc/exports makes it, and phoenix has a file of its own: to \
          hand it over, declare it and remove the line\n\
+         export:/srv/two: its clients have different options, and a file has one list for all of \
+         them\n\
          host:arc: 8G is in force and 30G is set for the next boot\n\
          pool:fastData: it is SUSPENDED and does not answer\n\
          storage:inside: it stands on /quickOS/data/logs/old, which the file does not declare as a \
@@ -207,8 +214,8 @@ fn what_phoenix_would_change_is_left_out() {
         left_out(&imported),
         format!(
             "dataset:fastData/test: phoenix would change mounted from no to yes\n\
-             export:/fastData/test: {order}\n\
-             export:quickOS/data: {order}\n"
+             export of dataset:quickOS/data: {order}\n\
+             export:/fastData/test: {order}\n"
         )
     );
     // Its mount is of a path then: the container has it whatever is mounted there.
@@ -294,4 +301,45 @@ fn an_empty_host_is_an_empty_file() {
         json!({"zfs": {"pools": [], "datasets": []}})
     );
     assert_eq!(left_out(&imported), "");
+}
+
+/// A host that changes while it is described, and names that only look like a path.
+#[test]
+fn every_step_is_a_fault_at_the_smallest_piece() {
+    let host = SimHost::with_drives(&DRIVES);
+    shell(
+        &host,
+        "zpool create -o autotrim=on tank /dev/disk/by-id/nvme-X_A",
+    );
+    shell(&host, "zfs create -o com.example:owner=ops tank/a");
+    shell(&host, "zfs create tank/b");
+    let dataset = |name: &str, owner: Option<&str>| Dataset {
+        pool: "tank".to_owned(),
+        name: name.to_owned(),
+        properties: owner
+            .map(|owner| ("com.example:owner".to_owned(), owner.to_owned()))
+            .into_iter()
+            .collect(),
+        ..Dataset::default()
+    };
+    let mut file = File::default();
+    file.zfs.pools.push(Pool {
+        name: "tank".to_owned(),
+        data: Data::One(Vdev {
+            raid_level: "single".to_owned(),
+            disks: vec!["/dev/disk/by-id/nvme-X_A".to_owned()],
+        }),
+        ..Pool::default()
+    });
+    let rows = [("a", Some("dev")), ("b", None), ("gone", None)];
+    file.zfs.datasets = rows.map(|(name, owner)| dataset(name, owner)).into();
+    let plan = plan(&config(&file.to_text().unwrap()), &host);
+    let gone = take_out(&mut file, &of_plan(&plan));
+    let gone: Vec<_> = gone.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(
+        gone,
+        ["com.example:owner of dataset:tank/a", "dataset:tank/gone"]
+    );
+    let left: Vec<_> = file.zfs.datasets.iter().map(|one| &one.name).collect();
+    assert_eq!(left, ["a", "b"]);
 }

@@ -286,12 +286,9 @@ fn inherited(state: &State, name: &str, property: &str) -> Option<Shown> {
 
 /// The user properties that a dataset has or inherits; `zfs get all` prints them after all others.
 pub(super) fn user_properties<'a>(state: &'a State, name: &str) -> BTreeSet<&'a str> {
-    let below = |above: &str| {
-        let rest = name.strip_prefix(above);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let chain = state.datasets.iter().filter(|(above, _)| below(above));
-    let set = chain.flat_map(|(_, dataset)| dataset.properties.keys());
+    let chain = std::iter::successors(Some(name), |above| Some(above.rsplit_once('/')?.0));
+    let datasets = chain.filter_map(|above| state.datasets.get(above));
+    let set = datasets.flat_map(|dataset| dataset.properties.keys());
     set.map(String::as_str)
         .filter(|property| is_user_property(property))
         .collect()

@@ -2,6 +2,8 @@
 //!
 //! Texts and exit codes are those of OpenZFS 2.3.9.
 
+use std::collections::BTreeSet;
+
 use crate::command::Output;
 
 use super::props::{self, Shown};
@@ -168,20 +170,18 @@ pub(super) fn list(state: &State, args: &[String]) -> Output {
     if names.is_empty() {
         return usage("the simulated zfs list needs the names of datasets", USAGE);
     }
-    let below = |name: &str, top: &str| {
-        let rest = name.strip_prefix(top);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let known = |top: &&str| state.datasets.contains_key(*top);
-    let missing = names.iter().filter(|top| !known(top));
-    let listed = state.datasets.keys();
-    let listed = listed.filter(|name| names.iter().any(|top| below(name, top)));
-    let stderr: String = missing
-        .map(|top| format!("cannot open '{top}': dataset does not exist\n"))
-        .collect();
+    let (mut listed, mut stderr) = (BTreeSet::new(), String::new());
+    for top in names {
+        if state.datasets.contains_key(*top) {
+            listed.insert((*top).to_owned());
+            listed.extend(state.descendants(top));
+        } else {
+            stderr += &format!("cannot open '{top}': dataset does not exist\n");
+        }
+    }
     Output {
         code: Some(i32::from(!stderr.is_empty())),
-        stdout: listed.map(|name| format!("{name}\n")).collect(),
+        stdout: listed.iter().map(|name| format!("{name}\n")).collect(),
         stderr,
     }
 }

@@ -38,7 +38,8 @@ fn failed(error: &ImportError) -> Failure {
 }
 
 fn summary(imported: &Imported) -> String {
-    let objects = counted(imported.plan.summary.unchanged, "object");
+    let summary = imported.plan.summary;
+    let objects = counted(summary.unchanged + summary.waiting, "object");
     let mut text = format!("Described {objects}; a plan for this file changes nothing.\n");
     if !imported.left_out.is_empty() {
         text.push_str("Not in the file:\n");

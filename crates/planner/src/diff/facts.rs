@@ -8,7 +8,7 @@ use phoenix_config::model::{BindMount, Config, Dataset, Pool};
 use super::Grants;
 use super::mount::{Placement, place};
 use super::verdict::{Stop, refused};
-use crate::observed::{Observed, ObservedDataset};
+use crate::observed::{Observed, ObservedDataset, is_own};
 
 /// One configuration and one host, with what follows from the two.
 pub(super) struct Facts<'a> {
@@ -342,11 +342,6 @@ fn own_mountpoint<'a>(dataset: &'a Dataset, live: Option<&'a ObservedDataset>) -
     }
     let live = live?.properties.get("mountpoint")?;
     is_own(&live.source).then_some(&live.value)
-}
-
-/// Whether a property is set on the dataset itself.
-fn is_own(source: &str) -> bool {
-    matches!(source, "local" | "received")
 }
 
 fn inherited(name: &str, found: &BTreeMap<&str, Option<String>>) -> Option<String> {

@@ -21,7 +21,7 @@ use crate::plan::{Change, Operation, SetPool};
 pub(crate) use topology::whole_disk;
 
 /// Prefix of the fields that belong to a pool's root dataset, as the file calls them.
-const ROOT: &str = "root_properties.";
+pub(crate) const ROOT: &str = "root_properties.";
 
 pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, notes: &mut Notes) -> Verdict {
     match facts.observed.pools.get(&pool.name) {

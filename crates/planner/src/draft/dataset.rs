@@ -4,7 +4,7 @@ use phoenix_config::written::{Dataset, Permissions, Properties, Volume};
 use phoenix_zfs::property::{DatasetType, dataset_property, is_create_only, stored_dataset_value};
 
 use super::text::{own, size, spelled};
-use crate::observed::{Observed, ObservedDataset, ObservedDirectory};
+use crate::observed::{Observed, ObservedDataset, ObservedDirectory, is_own};
 
 /// Properties that a file states elsewhere than among the properties, or leaves to ZFS:
 /// a volume's reservation follows from its size.
@@ -34,7 +34,7 @@ pub(super) fn describe(observed: &Observed, full: &str, live: &ObservedDataset) 
         pool: pool.to_owned(),
         name: name.to_owned(),
         mountpoint: mountpoint
-            .filter(|path| matches!(path.source.as_str(), "local" | "received"))
+            .filter(|path| is_own(&path.source))
             .map(|path| path.value.clone()),
         properties,
         permissions: mounted

@@ -8,12 +8,13 @@ use std::fmt;
 
 use phoenix_config::Loaded;
 use phoenix_config::address::Address;
-use phoenix_config::diagnostic::Severity;
+use phoenix_config::diagnostic::{Diagnostic, Severity};
 use phoenix_config::pointer::Pointer;
 use phoenix_config::written::{Dataset, File, Pool, Properties};
 
 use super::left_out::LeftOut;
-use crate::plan::{Plan, Step};
+use crate::diff::ROOT;
+use crate::plan::{Change, Plan, Step};
 
 /// Something that keeps a file from describing its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +34,14 @@ impl fmt::Display for Fault {
 pub fn of_file(loaded: &Loaded) -> Vec<Fault> {
     let errors = loaded.diagnostics.iter();
     let errors = errors.filter(|found| found.severity == Severity::Error);
-    errors
-        .filter_map(|found| {
-            Some(Fault {
-                at: found.labels.first()?.pointer.clone(),
-                why: found.message.clone(),
-            })
-        })
-        .collect()
+    let fault = |found: &Diagnostic| Fault {
+        at: found
+            .labels
+            .first()
+            .map_or_else(Pointer::root, |label| label.pointer.clone()),
+        why: found.message.clone(),
+    };
+    errors.map(fault).collect()
 }
 
 /// What a plan would change or refuses to.
@@ -53,17 +54,22 @@ pub fn of_plan(plan: &Plan) -> Vec<Fault> {
     refusals.chain(steps).collect()
 }
 
-/// A fault for each change: it may be about a property that the file can do without.
-fn of_step(step: &Step) -> impl Iterator<Item = Fault> {
+/// A fault for each change: it may be about a property that the file can do without. What is to be
+/// made without any property is a fault all the same.
+fn of_step(step: &Step) -> Vec<Fault> {
     let at = place(&step.id, &step.origin);
+    if step.changes.is_empty() {
+        let why = format!("phoenix would change {}", step.id);
+        return vec![Fault { at, why }];
+    }
     // Of any other step it is clear whose field is meant: it is the object that is taken out.
     let owner = match &step.id {
         Address::Nfs => format!(" of {}", Address::Nfs),
         _ => String::new(),
     };
-    step.changes.iter().map(move |change| {
-        let at = match change.field.split_once('.') {
-            Some((object, property)) => at.key(object).key(property),
+    let fault = |change: &Change| {
+        let at = match change.field.strip_prefix(ROOT) {
+            Some(property) => at.key("root_properties").key(property),
             None => at.key("properties").key(&change.field),
         };
         let (field, after) = (&change.field, &change.after);
@@ -72,7 +78,8 @@ fn of_step(step: &Step) -> impl Iterator<Item = Fault> {
             None => format!("phoenix would set {field}{owner} to {after}"),
         };
         Fault { at, why }
-    })
+    };
+    step.changes.iter().map(fault).collect()
 }
 
 /// The start of the NFS server hangs on all exports, although a plan names the first one as its
@@ -172,14 +179,21 @@ fn remove(file: &mut File, piece: &Piece) -> Option<String> {
     Some(match piece {
         Piece::Arc => zfs.arc_max.take().map(|_| Address::Arc.to_string())?,
         Piece::Pool(index) => Address::Pool(taken(&mut zfs.pools, *index)?.name).to_string(),
-        Piece::Dataset(index) => address(&taken(&mut zfs.datasets, *index)?).to_string(),
+        Piece::Dataset(index) => {
+            let dataset = taken(&mut zfs.datasets, *index)?;
+            Address::Dataset(full_name(&dataset)).to_string()
+        }
         Piece::Export(index) => {
             let export = taken(&mut nfs.exports, *index)?;
-            format!("export:{}", export.path.or(export.dataset)?)
+            match export.path {
+                Some(path) => Address::Export(path).to_string(),
+                None => format!("export of dataset:{}", export.dataset?),
+            }
         }
         Piece::Mount(index) => {
             let mount = taken(bind_mounts, *index)?;
-            format!("mount:{}:{}", mount.container, mount.target)
+            let (container, target) = (mount.container, mount.target);
+            Address::Mount { container, target }.to_string()
         }
         Piece::PoolProperty(index, name) => {
             let pool = zfs.pools.get_mut(*index)?;
@@ -194,12 +208,12 @@ fn remove(file: &mut File, piece: &Piece) -> Option<String> {
         Piece::DatasetProperty(index, name) => {
             let dataset = zfs.datasets.get_mut(*index)?;
             dataset.properties.remove(name)?;
-            format!("{name} of {}", address(dataset))
+            format!("{name} of dataset:{}", full_name(dataset))
         }
         Piece::Permissions(index) => {
             let dataset = zfs.datasets.get_mut(*index)?;
             dataset.permissions.take()?;
-            format!("permissions of {}", address(dataset))
+            Address::Permissions(full_name(dataset)).to_string()
         }
         Piece::Storage(index) => {
             let storage = zfs.datasets.get_mut(*index)?.storage.take()?;
@@ -208,8 +222,8 @@ fn remove(file: &mut File, piece: &Piece) -> Option<String> {
     })
 }
 
-fn address(dataset: &Dataset) -> Address {
-    Address::Dataset(format!("{}/{}", dataset.pool, dataset.name))
+fn full_name(dataset: &Dataset) -> String {
+    format!("{}/{}", dataset.pool, dataset.name)
 }
 
 fn taken<T>(list: &mut Vec<T>, index: usize) -> Option<T> {

@@ -15,6 +15,7 @@ pub enum Scope {
 
 /// The mounted datasets by the directory that they are mounted at.
 pub(super) struct Places<'a> {
+    observed: &'a Observed,
     datasets: BTreeMap<&'a str, &'a str>,
     scope: Scope,
 }
@@ -27,6 +28,7 @@ impl<'a> Places<'a> {
             Some((mountpoint.value.as_str(), name.as_str()))
         });
         Self {
+            observed,
             datasets: datasets.collect(),
             scope,
         }
@@ -57,8 +59,8 @@ impl<'a> Places<'a> {
     }
 
     /// Whether the dataset `name`, or the pool, is to be described.
-    pub(super) fn counts_dataset(&self, observed: &Observed, name: &str) -> bool {
+    pub(super) fn counts_dataset(&self, name: &str) -> bool {
         let pool = name.split('/').next().unwrap_or(name);
-        self.scope == Scope::Host || observed.pools.contains_key(pool)
+        self.scope == Scope::Host || self.observed.pools.contains_key(pool)
     }
 }

@@ -2,21 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use phoenix_config::written::{Data, Pool, Vdev, VdevItem};
+use phoenix_config::model::{DEFAULT_ASHIFT, DEFAULT_PROPERTIES, DEFAULT_ROOT_PROPERTIES};
+use phoenix_config::written::{Data, Pool, Properties, Vdev, VdevItem};
 use phoenix_zfs::property::{DatasetType, stored_dataset_value, stored_pool_value};
 
 use super::dataset::fixed;
 use super::text::{own, spelled};
 use crate::diff::whole_disk;
-use crate::observed::{ObservedDataset, ObservedDisk, ObservedPool, ObservedVdev, VdevClass};
-
-/// log2 of the block size that a file means when it is silent.
-const DEFAULT_ASHIFT: &str = "12";
-
-/// What phoenix gives a new pool when the file is silent. A host that has something else is
-/// described in the open.
-const POOL_DEFAULTS: [(&str, &str); 1] = [("autotrim", "on")];
-const ROOT_DEFAULTS: [(&str, &str); 2] = [("atime", "off"), ("compression", "lz4")];
+use crate::observed::{
+    ObservedDataset, ObservedDisk, ObservedPool, ObservedProperty, ObservedVdev, VdevClass,
+};
 
 /// The pool as a file declares it. `disks` are the host's by the path that a file uses.
 pub(super) fn describe(
@@ -30,24 +25,18 @@ pub(super) fn describe(
         vdevs.map(|vdev| group(vdev, disks)).collect()
     };
     let flat = |class| of(class).into_iter().flat_map(|vdev| vdev.disks).collect();
-    let ashift = live.properties.get("ashift").map(|ashift| &ashift.value);
-    let ashift = ashift.filter(|ashift| !matches!(ashift.as_str(), "0" | DEFAULT_ASHIFT));
+    let ashift = live.properties.get("ashift");
+    let ashift = ashift.and_then(|ashift| ashift.value.parse().ok());
     let mut properties = own(&live.properties, &["ashift"], stored_pool);
-    for (name, usual) in POOL_DEFAULTS {
-        if let Some(has) = live.properties.get(name).filter(|has| has.value != usual) {
-            properties.insert(name.to_owned(), spelled(name, &has.value, stored_pool));
-        }
+    let defaults = &DEFAULT_PROPERTIES;
+    properties.extend(unusual(&live.properties, defaults, stored_pool));
+    let mut root_properties = Properties::new();
+    if let Some(root) = root {
+        let defaults = &DEFAULT_ROOT_PROPERTIES;
+        root_properties.extend(own(&root.properties, &[], stored_on_root));
+        root_properties.extend(fixed(name, root, None, stored_on_root));
+        root_properties.extend(unusual(&root.properties, defaults, stored_on_root));
     }
-    let root_properties = root.map(|root| {
-        let mut properties = own(&root.properties, &[], stored_on_root);
-        properties.extend(fixed(name, root, None, stored_on_root));
-        for (name, usual) in ROOT_DEFAULTS {
-            if let Some(has) = root.properties.get(name).filter(|has| has.value != usual) {
-                properties.insert(name.to_owned(), spelled(name, &has.value, stored_on_root));
-            }
-        }
-        properties
-    });
     Pool {
         name: name.to_owned(),
         data: data(of(VdevClass::Data)),
@@ -55,10 +44,24 @@ pub(super) fn describe(
         log: of(VdevClass::Log).into_iter().map(item).collect(),
         cache: flat(VdevClass::Cache),
         spares: flat(VdevClass::Spare),
-        ashift: ashift.and_then(|ashift| ashift.parse().ok()),
+        // 0 means that every vdev took its own.
+        ashift: ashift.filter(|ashift| !matches!(*ashift, 0 | DEFAULT_ASHIFT)),
         properties,
-        root_properties: root_properties.unwrap_or_default(),
+        root_properties,
     }
+}
+
+/// What is not as phoenix would make it where the file is silent: that is said in the open.
+fn unusual(
+    live: &BTreeMap<String, ObservedProperty>,
+    defaults: &[(&str, &str)],
+    stored: impl Fn(&str, &str) -> Option<String>,
+) -> Properties {
+    let live = defaults.iter().filter_map(|(name, usual)| {
+        let has = &live.get(*name)?.value;
+        (has != usual).then(|| ((*name).to_owned(), spelled(name, has, &stored)))
+    });
+    live.collect()
 }
 
 fn stored_pool(name: &str, value: &str) -> Option<String> {

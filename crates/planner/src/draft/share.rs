@@ -1,7 +1,8 @@
 //! NFS exports that phoenix's own file makes, and the bind mounts of containers.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use phoenix_config::address::Address;
 use phoenix_config::written::{BindMount, Export};
 
 use super::left_out::LeftOut;
@@ -15,28 +16,35 @@ fn is_implied(option: &str, of_dataset: bool) -> bool {
     option == "no_subtree_check" || (option == "mountpoint" && of_dataset)
 }
 
-/// The exports. One directory may give its clients different options; it has several exports then.
-pub(super) fn exports(observed: &Observed, places: &Places<'_>) -> Vec<Export> {
-    let mut exports = Vec::new();
+/// The exports, and those that a file cannot state: it has one list of options for a directory.
+pub(super) fn exports(observed: &Observed, places: &Places<'_>) -> (Vec<Export>, Vec<LeftOut>) {
+    let (mut exports, mut left_out) = (Vec::new(), Vec::new());
     let all = observed.exports.file.iter();
     for (path, lines) in all.filter(|(path, _)| places.counts(path)) {
-        let (dataset, path) = source(places, path);
-        let mut by_options: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-        for (client, options) in lines.iter().filter_map(|line| split(line)) {
-            let options = options.split(',');
-            let stated = options.filter(|option| !is_implied(option, dataset.is_some()));
-            let options = stated.map(str::to_owned).collect();
-            let clients = by_options.entry(options).or_default();
-            clients.push(client.to_owned());
+        let lines = lines.iter().filter_map(|line| split(line));
+        let (clients, options): (Vec<_>, BTreeSet<_>) = lines.unzip();
+        match Vec::from_iter(options).as_slice() {
+            [] => {}
+            [options] => exports.push(export(places, path, &clients, options)),
+            _ => left_out.push(LeftOut::new(
+                Address::Export(path.clone()).to_string(),
+                "its clients have different options, and a file has one list for all of them",
+            )),
         }
-        exports.extend(by_options.into_iter().map(|(options, clients)| Export {
-            dataset: dataset.clone(),
-            path: path.clone(),
-            clients,
-            options,
-        }));
     }
-    exports
+    (exports, left_out)
+}
+
+fn export(places: &Places<'_>, path: &str, clients: &[&str], options: &str) -> Export {
+    let (dataset, path) = source(places, path);
+    let options = options.split(',');
+    let stated = options.filter(|option| !is_implied(option, dataset.is_some()));
+    Export {
+        options: stated.map(str::to_owned).collect(),
+        clients: clients.iter().map(|&client| client.to_owned()).collect(),
+        dataset,
+        path,
+    }
 }
 
 /// The exports that other files make.
@@ -50,7 +58,7 @@ pub(super) fn foreign_exports(observed: &Observed, places: &Places<'_>) -> Vec<L
              and remove the line",
             first.line, first.file
         );
-        Some(LeftOut::new(format!("export:{path}"), why))
+        Some(LeftOut::new(Address::Export(path.clone()).to_string(), why))
     });
     left_out.collect()
 }

@@ -1,5 +1,6 @@
 //! Proxmox storages, each at the dataset that it stands on.
 
+use phoenix_config::address::Address;
 use phoenix_config::model::StorageKind;
 use phoenix_config::written::{Dataset, Storage};
 use serde_json::{Map, Value};
@@ -7,7 +8,7 @@ use serde_json::{Map, Value};
 use super::left_out::LeftOut;
 use super::place::Places;
 use crate::observed::{Observed, ObservedStorage};
-use crate::storage::trimmed;
+use crate::storage::{boolean, trimmed};
 
 /// Adds every storage of a kind that phoenix manages to its dataset, and says which have none.
 pub(super) fn add(
@@ -33,13 +34,11 @@ pub(super) fn add(
             }
             _ => continue,
         };
-        if kind == StorageKind::ZfsPool && !places.counts_dataset(observed, ground) {
+        if kind == StorageKind::ZfsPool && !places.counts_dataset(ground) {
             continue;
         }
-        let is_ground = |dataset: &&mut Dataset| {
-            let name = ground.strip_prefix(dataset.pool.as_str());
-            name.and_then(|name| name.strip_prefix('/')) == Some(&dataset.name)
-        };
+        let is_ground =
+            |dataset: &&mut Dataset| ground.split_once('/') == Some((&dataset.pool, &dataset.name));
         let why = match datasets.iter_mut().find(is_ground) {
             Some(dataset) if dataset.storage.is_none() => {
                 dataset.storage = Some(stated(id, kind, live));
@@ -50,7 +49,7 @@ pub(super) fn add(
             ),
             None => format!("it stands on {ground}, which the file does not declare as a dataset"),
         };
-        left_out.push(LeftOut::new(format!("storage:{id}"), why));
+        left_out.push(LeftOut::new(Address::Storage(id.clone()).to_string(), why));
     }
     left_out
 }
@@ -85,14 +84,14 @@ fn member(name: &str, value: &str) -> Value {
         "bwlimit" | "content-dirs" | "prune-backups" => {
             let pairs = value.split(',').filter_map(|pair| pair.split_once('='));
             let members = pairs.map(|(key, value)| match key {
-                "keep-all" => (in_file(key), Value::Bool(value == "1")),
+                "keep-all" => (in_file(key), Value::Bool(boolean(value) == Some(true))),
                 _ => (in_file(key), number_or_text(value)),
             });
             Value::Object(members.collect::<Map<_, _>>())
         }
         "max-protected-backups" => number_or_text(value),
         "blocksize" | "format" | "preallocation" => Value::String(value.to_owned()),
-        _ => Value::Bool(matches!(value, "1" | "yes" | "on" | "true")),
+        _ => boolean(value).map_or_else(|| Value::String(value.to_owned()), Value::Bool),
     }
 }
 

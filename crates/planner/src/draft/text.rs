@@ -6,7 +6,7 @@ use phoenix_config::written::Properties;
 use phoenix_zfs::property::argument;
 use phoenix_zfs::size;
 
-use crate::observed::ObservedProperty;
+use crate::observed::{ObservedProperty, is_own};
 
 /// A size: with a unit where that says it exactly, else in bytes.
 pub(super) fn size(bytes: u64) -> String {
@@ -17,17 +17,15 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// The properties that somebody has set here, or that a parent at another place has sent, but for
-/// those in `besides`. `stored` is what ZFS makes of a property's spelling.
+/// The properties that are set here and not inherited, but for those in `besides`. `stored` is what ZFS makes of a property's spelling.
 pub(super) fn own(
     live: &BTreeMap<String, ObservedProperty>,
     besides: &[&str],
     stored: impl Fn(&str, &str) -> Option<String>,
 ) -> Properties {
-    let own = live.iter().filter(|(name, property)| {
-        matches!(property.source.as_str(), "local" | "received")
-            && !besides.contains(&name.as_str())
-    });
+    let own = live
+        .iter()
+        .filter(|(name, property)| is_own(&property.source) && !besides.contains(&name.as_str()));
     own.map(|(name, property)| (name.clone(), spelled(name, &property.value, &stored)))
         .collect()
 }
