@@ -1,6 +1,6 @@
 //! Records what the real tools answer to a script of commands.
 //!
-//! The scripts and the recordings lie in `crates/host/tests/conformance`. There an ordinary test
+//! The scripts and the recordings lie in `crates/sim/tests/conformance`. There an ordinary test
 //! holds the simulated host to the recordings; here, with a guest, they are made and checked.
 
 use std::fs;
@@ -33,7 +33,7 @@ pub struct Exchange {
 pub fn folder() -> Utf8PathBuf {
     Utf8PathBuf::from(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../crates/host/tests/conformance"
+        "/../crates/sim/tests/conformance"
     ))
 }
 

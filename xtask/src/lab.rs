@@ -44,7 +44,7 @@ pub(crate) enum LabCommand {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
-    /// Record anew what the real tools answer to the scripts in crates/host/tests/conformance.
+    /// Record anew what the real tools answer to the scripts in crates/sim/tests/conformance.
     Record {
         /// The scripts' names; without any, all of them.
         names: Vec<String>,

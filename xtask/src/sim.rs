@@ -1,12 +1,12 @@
 //! Prepares a simulated host and runs one command on it.
 //!
-//! Owns the command line of the task; what the simulated host answers is `phoenix_host::sim`'s
+//! Owns the command line of the task; what the simulated host answers is `phoenix_sim`'s
 //! business.
 
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
-use phoenix_host::sim::{self, Fault, FaultKind, SimHost};
+use phoenix_sim::{Fault, FaultKind, SimHost, run_argv};
 
 /// Arguments of `cargo xtask sim`.
 #[derive(Debug, clap::Args)]
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     if args.argv.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    let output = sim::run_argv(&host, &args.argv);
+    let output = run_argv(&host, &args.argv);
     print!("{}", output.stdout);
     eprint!("{}", output.stderr);
     let code = output.code.and_then(|code| u8::try_from(code).ok());

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use phoenix_host::command::Command;
-use phoenix_host::zfs::pool_of_create;
+use phoenix_tools::zfs::pool_of_create;
 
 use crate::mutex::lock;
 

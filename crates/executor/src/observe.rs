@@ -14,14 +14,15 @@ mod system;
 use std::collections::BTreeMap;
 
 pub(crate) use disks::{observed_vdev, obstacles};
-use phoenix_host::disk::Inventory;
-use phoenix_host::parallel::both;
-use phoenix_host::parse::ReadError;
+use phoenix_host::Host;
 use phoenix_host::readonly::ReadOnly;
-use phoenix_host::zpool::ImportedPools;
-use phoenix_host::{Host, disk};
 use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, ObservedImportable};
 use phoenix_planner::wanted::Wanted;
+use phoenix_tools::disk;
+use phoenix_tools::disk::Inventory;
+use phoenix_tools::parallel::both;
+use phoenix_tools::parse::ReadError;
+use phoenix_tools::zpool::ImportedPools;
 pub(crate) use pools::answers;
 pub(crate) use shares::{ask, container_mounts, storage};
 

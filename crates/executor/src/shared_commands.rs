@@ -86,7 +86,7 @@ impl SharedCommands {
 mod tests {
     use std::thread;
 
-    use phoenix_host::zfs;
+    use phoenix_tools::zfs;
 
     use super::*;
     use crate::slow_host::Slow;

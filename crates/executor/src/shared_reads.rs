@@ -15,8 +15,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use phoenix_host::Host;
 use phoenix_host::command::{Command, Output};
-use phoenix_host::{Host, system, zfs};
+use phoenix_tools::{system, zfs};
 
 use crate::creating::Creating;
 use crate::mutex::lock;
@@ -167,7 +168,7 @@ impl SharedReads {
 mod tests {
     use std::thread;
 
-    use phoenix_host::parse::ReadError;
+    use phoenix_tools::parse::ReadError;
 
     use super::*;
     use crate::shared_host::SharedHost;

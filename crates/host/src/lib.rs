@@ -1,36 +1,24 @@
 //! The only crate that runs programs or touches host files.
 //!
-//! [`Host`] is the narrow waist: one command or one file at a time, at the level of argv. Typed
-//! commands and parsers stand above it, real, remote, simulated, recorded and read-only hosts below.
-//! Nothing here knows about configurations or plans.
+//! [`Host`] is the narrow waist: one command or one file at a time, at the level of argv. Here are
+//! the real, the remote, the recorded and the read-only one; the simulated host is a crate of its own,
+//! and so are the typed commands of the tools. Nothing here knows any one tool, configurations or plans.
 
-pub mod acl;
-pub mod arc;
+pub mod change;
 pub mod command;
-pub mod disk;
 pub mod local;
 pub mod lock;
-pub mod mounts;
-pub mod nfs;
-pub mod parallel;
-pub mod parse;
-pub mod pve;
+pub mod octal;
 pub mod readonly;
-pub mod sim;
 pub mod ssh;
 pub mod store;
-pub mod system;
-pub mod systemd;
 pub mod transcript;
-pub mod tree;
-pub mod zfs;
-pub mod zpool;
 
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
 
+pub use change::PermissionChange;
 use command::{Command, Output};
 use lock::HeldLock;
 
@@ -110,26 +98,6 @@ impl<H: Host + ?Sized> Host for &H {
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
         (**self).lock(path, wait)
     }
-}
-
-/// See [`Host::set_permissions`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PermissionChange {
-    /// The dataset that must be mounted at `path`.
-    pub dataset: String,
-    /// The mountpoint.
-    pub path: Utf8PathBuf,
-    /// New owner.
-    pub uid: Option<u32>,
-    /// New group.
-    pub gid: Option<u32>,
-    /// New permission bits, set-id and sticky included.
-    pub mode: Option<u32>,
-    /// Whether everything below the directory changes as well: on its own file system only, without
-    /// following a symbolic link, files with the mode that [`tree::file_mode`] gives.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub recursive: bool,
 }
 
 /// A host did not do what it was asked.

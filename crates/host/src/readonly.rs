@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use crate::command::{Command, Effect, Output, Program};
 use crate::lock::HeldLock;
-use crate::{Host, HostError, PermissionChange, zpool};
+use crate::{Host, HostError, PermissionChange};
 
 /// Passes on what only looks and refuses everything else. Whoever reads a host for a plan, or for a
 /// list of its drives, holds it through this.
@@ -52,6 +52,9 @@ fn refused(what: String) -> HostError {
     HostError::ReadOnly { what }
 }
 
+/// The arguments with which `zpool import` only lists what could be imported.
+const LIST_OF_IMPORTABLE_POOLS: [&str; 3] = ["import", "-d", "/dev/disk/by-id"];
+
 /// Whether a command is one of those that cannot change anything.
 fn only_looks(command: &Command) -> bool {
     let first = command.args.first().map_or("", String::as_str);
@@ -64,7 +67,7 @@ fn only_looks(command: &Command) -> bool {
         Program::Zpool => {
             matches!(first, "get" | "list" | "status" | "version")
                 // With one argument more, or one less, it imports.
-                || command.args == zpool::importable().args
+                || command.args == LIST_OF_IMPORTABLE_POOLS
         }
         Program::Pvesh => first == "get",
         Program::Pct => first == "list",

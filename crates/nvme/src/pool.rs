@@ -5,7 +5,7 @@
 
 mod judge;
 
-use phoenix_host::zpool::VdevClass;
+use phoenix_tools::zpool::VdevClass;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -9,8 +9,9 @@ mod pools;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use camino::Utf8PathBuf;
+use phoenix_host::Host;
 use phoenix_host::command::Command;
-use phoenix_host::{Host, parallel};
+use phoenix_tools::parallel;
 use phoenix_zfs::text::visible;
 
 use crate::drive::{Drive, Source};

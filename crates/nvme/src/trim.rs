@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::DateTime;
-use phoenix_host::zpool::VdevClass;
+use phoenix_tools::zpool::VdevClass;
 
 use crate::drive::Drive;
 use crate::finding::{Code, Finding, Status};

@@ -60,6 +60,9 @@ pub use phoenix_executor as executor;
 pub use phoenix_host as host;
 pub use phoenix_nvme as nvme;
 pub use phoenix_planner as planner;
+#[cfg(feature = "sim")]
+pub use phoenix_sim as sim;
+pub use phoenix_tools as tools;
 pub use phoenix_zfs as zfs;
 
 pub use exit::ExitStatus;
@@ -71,10 +74,11 @@ pub use phoenix_executor::options::{ApplyOptions, Cancel, DEFAULT_JOBS, Freshnes
 pub use phoenix_executor::report::Report;
 pub use phoenix_executor::{ApplyError, ObserveError, apply};
 pub use phoenix_host::Host;
-pub use phoenix_host::sim::SimHost;
 pub use phoenix_planner::observed::Observed;
 pub use phoenix_planner::plan::Plan;
 pub use phoenix_planner::{PlanOptions, plan};
+#[cfg(feature = "sim")]
+pub use phoenix_sim::SimHost;
 
 /// Reads from a host what a configuration names, and nothing else. It holds the host through
 /// [`host::readonly::ReadOnly`], which lets nothing through that could change it.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_executor::journal;
-use phoenix_host::sim::state::State;
-use phoenix_host::sim::{Fault, FaultKind, SimHost};
+use phoenix_sim::state::State;
+use phoenix_sim::{Fault, FaultKind, SimHost};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

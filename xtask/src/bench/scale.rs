@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use phoenix_host::readonly::ReadOnly;
-use phoenix_host::sim::SimHost;
+use phoenix_sim::SimHost;
 use serde::{Deserialize, Serialize};
 
 /// Over the columns of [`row`].

@@ -1,5 +1,5 @@
-//! Which crate may use which: `zfs <- config <- planner <- executor <- phoenix` and
-//! `zfs <- host <- nvme <- executor`.
+//! Which crate may use which: `zfs <- config <- planner <- executor <- phoenix`,
+//! `host <- tools <- nvme <- executor`, and `host <- sim` beside them.
 //!
 //! The direction is what keeps the planner testable without a host and a host free of policy.
 
@@ -12,8 +12,14 @@ use super::workspace::Package;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("phoenix-zfs", &[]),
     ("phoenix-config", &["phoenix-zfs"]),
-    ("phoenix-host", &["phoenix-zfs"]),
-    ("phoenix-nvme", &["phoenix-host", "phoenix-zfs"]),
+    ("phoenix-host", &[]),
+    ("phoenix-tools", &["phoenix-host", "phoenix-zfs"]),
+    // Not the tools: the simulator must not share a parser with what it is held against.
+    ("phoenix-sim", &["phoenix-host", "phoenix-zfs"]),
+    (
+        "phoenix-nvme",
+        &["phoenix-host", "phoenix-tools", "phoenix-zfs"],
+    ),
     ("phoenix-planner", &["phoenix-config", "phoenix-zfs"]),
     (
         "phoenix-executor",
@@ -22,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "phoenix-host",
             "phoenix-nvme",
             "phoenix-planner",
+            "phoenix-tools",
             "phoenix-zfs",
         ],
     ),
@@ -33,6 +40,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "phoenix-host",
             "phoenix-nvme",
             "phoenix-planner",
+            "phoenix-sim",
+            "phoenix-tools",
             "phoenix-zfs",
         ],
     ),
@@ -45,6 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "phoenix-host",
             "phoenix-nvme",
             "phoenix-planner",
+            "phoenix-sim",
+            "phoenix-tools",
             "phoenix-zfs",
         ],
     ),
@@ -57,6 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "phoenix-host",
             "phoenix-lab",
             "phoenix-planner",
+            "phoenix-sim",
             "phoenix-testing",
             "phoenix-zfs",
         ],

@@ -2,13 +2,13 @@
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::arc::{
+use phoenix_planner::plan::SetArc;
+use phoenix_tools::arc::{
     ARC_MAX_PARAMETER, ARC_MIN_PARAMETER, ARCSTATS_FILE, ArcStats, MODPROBE_FILE, modprobe_limit,
     parse_arcstats, with_modprobe_limit,
 };
-use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
-use phoenix_host::system;
-use phoenix_planner::plan::SetArc;
+use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
+use phoenix_tools::system;
 
 use super::Done;
 use super::failure::Goal;

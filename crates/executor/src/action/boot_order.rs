@@ -2,9 +2,9 @@
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::systemd::{self, NFS_SERVER};
 use phoenix_planner::boot_order::is_ours;
 use phoenix_planner::plan::SetBootOrder;
+use phoenix_tools::systemd::{self, NFS_SERVER};
 
 use super::Done;
 use super::failure::Goal;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use phoenix_host::Host;
 use phoenix_host::command::Command;
-use phoenix_host::zfs::{self, ZfsFailure, classify, was_made};
 use phoenix_planner::plan::{CreateDataset, SetDataset};
+use phoenix_tools::zfs::{self, ZfsFailure, classify, was_made};
 
 use super::Done;
 use super::failure::{Goal, run_while_busy};

@@ -1,12 +1,13 @@
 //! Looks at disks again right before they are written, and erases what the user has granted.
 
 use camino::Utf8Path;
-use phoenix_host::disk::{self, Disk, Inventory, LOCK_FILE, LOCK_WAIT, erase};
+use phoenix_host::Host;
 use phoenix_host::lock::HeldLock;
-use phoenix_host::zpool::ImportedPools;
-use phoenix_host::{Host, system};
 use phoenix_planner::observed::Obstacle;
 use phoenix_planner::plan::PlannedDisk;
+use phoenix_tools::disk::{self, Disk, Inventory, LOCK_FILE, LOCK_WAIT, erase};
+use phoenix_tools::system;
+use phoenix_tools::zpool::ImportedPools;
 
 use super::failure::Goal;
 use crate::event::Failure;

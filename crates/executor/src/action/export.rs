@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::nfs::{self, EXPORTS_FILE, Exports, MAIN_EXPORTS_FILE};
 use phoenix_planner::export::{is_active, strangers};
 use phoenix_planner::plan::SetExport;
+use phoenix_tools::nfs::{self, EXPORTS_FILE, Exports, MAIN_EXPORTS_FILE};
 
 use super::Done;
 use super::failure::Goal;

@@ -6,9 +6,9 @@ use std::error::Error;
 use std::io::ErrorKind;
 
 use phoenix_host::command::{Command, CommandFailed};
-use phoenix_host::parse::{ParseError, ReadError};
-use phoenix_host::zfs::{ZfsFailure, classify};
 use phoenix_host::{Host, HostError};
+use phoenix_tools::parse::{ParseError, ReadError};
+use phoenix_tools::zfs::{ZfsFailure, classify};
 
 use crate::event::Failure;
 

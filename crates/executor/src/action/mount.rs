@@ -1,8 +1,8 @@
 //! Sets one mount point of a container.
 
 use phoenix_host::Host;
-use phoenix_host::pve::{self, ContainerConf, MountValue};
 use phoenix_planner::plan::SetMount;
+use phoenix_tools::pve::{self, ContainerConf, MountValue};
 
 use super::Done;
 use super::failure::Goal;

@@ -2,8 +2,8 @@
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
-use phoenix_host::system::{DirectoryRow, read_directories};
+use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
+use phoenix_tools::system::{DirectoryRow, read_directories};
 
 use super::failure::Goal;
 use crate::event::Failure;

@@ -1,12 +1,12 @@
 //! Sets owner, group, mode and ACL of a dataset's root directory, and of everything in it.
 
 use camino::Utf8Path;
-use phoenix_host::acl::{self, Acl};
-use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
-use phoenix_host::system::DirectoryRow;
-use phoenix_host::tree::{self, Common};
 use phoenix_host::{Host, PermissionChange};
 use phoenix_planner::plan::SetPermissions;
+use phoenix_tools::acl::{self, Acl};
+use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
+use phoenix_tools::system::DirectoryRow;
+use phoenix_tools::tree::{self, Common};
 
 use super::Done;
 use super::failure::Goal;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use camino::Utf8Path;
+use phoenix_host::Host;
 use phoenix_host::command::{Command, CommandFailed};
-use phoenix_host::disk::Inventory;
-use phoenix_host::zfs::{ZfsFailure, classify};
-use phoenix_host::zpool::{self, PoolSpec, VdevSpec, VdevStatus};
-use phoenix_host::{Host, parallel, system};
 use phoenix_planner::observed::{ObservedVdev, VdevClass};
 use phoenix_planner::plan::{CreatePool, ImportPool, PlannedVdev, SetPool};
+use phoenix_tools::disk::Inventory;
+use phoenix_tools::zfs::{ZfsFailure, classify};
+use phoenix_tools::zpool::{self, PoolSpec, VdevSpec, VdevStatus};
+use phoenix_tools::{parallel, system};
 
 use super::failure::Goal;
 use super::properties::{self, Live, by_name, describe, differing};

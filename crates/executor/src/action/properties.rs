@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phoenix_host::Host;
-use phoenix_host::zfs::{self, PropertyRow};
+use phoenix_tools::zfs::{self, PropertyRow};
 use phoenix_zfs::property::same_value;
 
 use super::failure::Goal;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use phoenix_host::Host;
 use phoenix_host::command::{Command, CommandFailed};
-use phoenix_host::pve::{self, StorageRow};
 use phoenix_planner::plan::{AddStorage, SetStorage};
 use phoenix_planner::storage::{effective, same_value, stored};
+use phoenix_tools::pve::{self, StorageRow};
 
 use super::Done;
 use super::failure::{Attempt, Goal, is_pvesm_busy, while_busy};

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use phoenix_host::mounts::{MOUNTS_FILE, Mounts, parse_mounts};
-use phoenix_host::parse::ReadError;
-use phoenix_host::tree::{self, Common};
-use phoenix_host::{Host, acl};
+use phoenix_host::Host;
 use phoenix_planner::observed::ObservedDirectory;
 use phoenix_planner::wanted::Wanted;
+use phoenix_tools::acl;
+use phoenix_tools::mounts::{MOUNTS_FILE, Mounts, parse_mounts};
+use phoenix_tools::parse::ReadError;
+use phoenix_tools::tree::{self, Common};
 
 use super::pools::Pools;
 

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
-use phoenix_host::disk::{Disk, Inventory, Signature};
-use phoenix_host::parse::ReadError;
-use phoenix_host::zpool::{ImportedPools, VdevClass as HostVdevClass, VdevStatus};
-use phoenix_host::{Host, zpool};
+use phoenix_host::Host;
 use phoenix_planner::observed::{
     ObservedDisk, ObservedImportable, ObservedVdev, Obstacle, VdevClass,
 };
 use phoenix_planner::wanted::Wanted;
+use phoenix_tools::disk::{Disk, Inventory, Signature};
+use phoenix_tools::parse::ReadError;
+use phoenix_tools::zpool;
+use phoenix_tools::zpool::{ImportedPools, VdevClass as HostVdevClass, VdevStatus};
 
 /// The wanted disks that exist, by the path that the configuration uses. `unfit` says what speaks
 /// against a drive, by its kernel name.
@@ -142,8 +143,8 @@ fn class(class: HostVdevClass) -> VdevClass {
 
 #[cfg(test)]
 mod tests {
-    use phoenix_host::disk::Use;
-    use phoenix_host::zpool::DiskStatus;
+    use phoenix_tools::disk::Use;
+    use phoenix_tools::zpool::DiskStatus;
 
     use super::*;
 

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use jiff::Timestamp;
 use phoenix_host::Host;
-use phoenix_host::disk::Inventory;
-use phoenix_host::zpool::ImportedPools;
 use phoenix_nvme::history::History;
 use phoenix_nvme::report::Facts;
 use phoenix_nvme::survey::nvme_drives;
 use phoenix_nvme::{Policy, assess, survey};
 use phoenix_planner::wanted::Wanted;
+use phoenix_tools::disk::Inventory;
+use phoenix_tools::zpool::ImportedPools;
 
 /// What speaks against a new pool on a drive, in words, by kernel name. Drives of pools that are
 /// imported are not asked.

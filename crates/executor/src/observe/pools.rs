@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use phoenix_host::disk::Inventory;
-use phoenix_host::parallel::both;
-use phoenix_host::parse::ReadError;
-use phoenix_host::zfs::PropertyRow;
-use phoenix_host::zpool::ImportedPools;
-use phoenix_host::{Host, zfs, zpool};
+use phoenix_host::Host;
 use phoenix_planner::observed::{ObservedDataset, ObservedPool, ObservedProperty};
 use phoenix_planner::wanted::Wanted;
+use phoenix_tools::disk::Inventory;
+use phoenix_tools::parallel::both;
+use phoenix_tools::parse::ReadError;
+use phoenix_tools::zfs::PropertyRow;
+use phoenix_tools::zpool::ImportedPools;
+use phoenix_tools::{zfs, zpool};
 
 use super::ObserveError;
 use super::disks::observed_vdev;

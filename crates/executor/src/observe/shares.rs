@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use phoenix_host::command::Command;
-use phoenix_host::nfs;
-use phoenix_host::parse::ReadError;
-use phoenix_host::pve::{self, ContainerConf, IdMapKind, StorageRow};
-use phoenix_host::{Host, HostError, systemd};
+use phoenix_host::{Host, HostError};
 use phoenix_planner::observed::{
     ForeignExport, IdRange, ObservedBootOrder, ObservedContainer, ObservedExports, ObservedStorage,
 };
 use phoenix_planner::wanted::Wanted;
+use phoenix_tools::nfs;
+use phoenix_tools::parse::ReadError;
+use phoenix_tools::pve::{self, ContainerConf, IdMapKind, StorageRow};
+use phoenix_tools::systemd;
 
 /// The ids of an unprivileged container without lines of its own (pve-container `PVE/LXC.pm`,
 /// `parse_id_maps`: fixed, `/etc/subuid` is not read).

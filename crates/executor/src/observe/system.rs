@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::arc::{ARCSTATS_FILE, MODPROBE_FILE, modprobe_limit, parse_arcstats};
-use phoenix_host::mounts::{MOUNTS_FILE, parse_mounts};
-use phoenix_host::parse::{ParseError, ReadError};
-use phoenix_host::system::{
+use phoenix_planner::observed::{ObservedArc, ObservedDirectory};
+use phoenix_planner::wanted::Wanted;
+use phoenix_tools::arc::{ARCSTATS_FILE, MODPROBE_FILE, modprobe_limit, parse_arcstats};
+use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
+use phoenix_tools::parse::{ParseError, ReadError};
+use phoenix_tools::system::{
     DirectoryRow, HOSTNAME_FILE, MEMINFO_FILE, parse_hostname, parse_meminfo, read_directories,
     read_groups, read_users,
 };
-use phoenix_planner::observed::{ObservedArc, ObservedDirectory};
-use phoenix_planner::wanted::Wanted;
 
 use super::INITRAMFS_PENDING;
 use super::pools::Pools;

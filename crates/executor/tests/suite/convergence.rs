@@ -7,8 +7,8 @@ use phoenix_executor::options::Cancel;
 use phoenix_executor::report::text;
 use phoenix_host::Host;
 use phoenix_host::command::{Command, Effect, Output};
-use phoenix_host::sim::{Fault, FaultKind, SimHost};
 use phoenix_planner::observed::Observed;
+use phoenix_sim::{Fault, FaultKind, SimHost};
 
 use crate::support::{
     EVERYTHING, Events, Interposed, config, look, options, outcome, plan, run, set_up,

@@ -8,8 +8,8 @@ use phoenix_executor::event::{Failure, Outcome};
 use phoenix_executor::report::text;
 use phoenix_host::Host;
 use phoenix_host::command::{Effect, Output};
-use phoenix_host::sim::state::{Export, Partition, State};
-use phoenix_host::sim::{Fault, FaultKind, SimHost};
+use phoenix_sim::state::{Export, Partition, State};
+use phoenix_sim::{Fault, FaultKind, SimHost};
 
 use crate::support::{
     EVERYTHING, Interposed, config, look, message, options, outcome, plan, run, set_up,

@@ -2,7 +2,7 @@
 
 use phoenix_executor::event::Outcome;
 use phoenix_host::Host;
-use phoenix_host::sim::SimHost;
+use phoenix_sim::SimHost;
 
 use crate::support::{config, outcome, plan, run, set_up};
 

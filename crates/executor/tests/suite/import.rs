@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use phoenix_config::written::{Data, Dataset, File, Pool, Vdev};
 use phoenix_executor::import::{Imported, import};
 use phoenix_host::Host;
-use phoenix_host::sim::state::Entry;
-use phoenix_host::sim::{self, SimHost};
 use phoenix_planner::draft::faults::{of_plan, take_out};
+use phoenix_sim::state::Entry;
+use phoenix_sim::{self as sim, SimHost};
 use serde_json::{Value, json};
 
 use crate::support::{EVERYTHING, config, plan, set_up};

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use phoenix_executor::observe;
 use phoenix_host::Host;
 use phoenix_host::command::{Command, Output, Program};
-use phoenix_host::sim::SimHost;
-use phoenix_host::sim::state::DriveHealth;
 use phoenix_planner::observed::{IdRange, Observed};
 use phoenix_planner::wanted;
+use phoenix_sim::SimHost;
+use phoenix_sim::state::DriveHealth;
 
 use crate::support::{EVERYTHING, Interposed, config, look, plan, run, set_up};
 
@@ -291,7 +291,7 @@ fn containers_show_pending_values_and_the_host_ids_of_their_users() {
                 lxc.idmap: u 0 200000 65536\nlxc.idmap = g 0 300000 65536\n\n\
                 [pve:pending]\ndelete: mp1\nmp0: /a2,mp=/x\n\n[snap]\nmp2: /old,mp=/z\n";
     host.edit(|state| {
-        let entry = phoenix_host::sim::state::Entry::file(conf);
+        let entry = phoenix_sim::state::Entry::file(conf);
         state.files.insert("/etc/pve/lxc/101.conf".into(), entry);
     })
     .unwrap();

@@ -1,11 +1,12 @@
 //! Whole trees and ACLs: set on request, kept, and never beyond the dataset.
 
 use camino::Utf8Path;
+use phoenix_host::Host;
 use phoenix_host::command::Program;
-use phoenix_host::sim::SimHost;
-use phoenix_host::sim::state::{Entry, EntryKind};
-use phoenix_host::{Host, acl};
 use phoenix_planner::plan::Plan;
+use phoenix_sim::SimHost;
+use phoenix_sim::state::{Entry, EntryKind};
+use phoenix_tools::acl;
 
 use crate::support::{EVERYTHING, config, look, plan, run, set_up};
 

@@ -11,10 +11,10 @@ use phoenix_executor::options::{ApplyOptions, Freshness};
 use phoenix_executor::{ApplyError, apply, is_stale};
 use phoenix_host::command::{Command, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::sim::state::{Entry, HalfTable};
-use phoenix_host::sim::{Fault, FaultKind, SimHost};
 use phoenix_host::{Host, HostError, PermissionChange};
 use phoenix_planner::{Grants, PlanOptions};
+use phoenix_sim::state::{Entry, HalfTable};
+use phoenix_sim::{Fault, FaultKind, SimHost};
 
 use crate::support::{
     EVERYTHING, config, look, message, options, outcome, plan, plan_with, run, set_up,
@@ -67,7 +67,7 @@ fn an_unsound_plan_is_refused() {
 
 #[test]
 fn a_disk_that_is_no_longer_the_one_of_the_plan_is_left_alone() {
-    type Edit = fn(&mut phoenix_host::sim::state::State);
+    type Edit = fn(&mut phoenix_sim::state::State);
     let cases: [(Edit, &str); 5] = [
         (
             |state| disk(state).serial = Some("ANOTHER".to_owned()),
@@ -120,7 +120,7 @@ fn a_disk_that_zpool_create_had_barely_begun_to_divide_is_blank_unless_something
     assert!(!touched);
 }
 
-fn disk(state: &mut phoenix_host::sim::state::State) -> &mut phoenix_host::sim::state::Disk {
+fn disk(state: &mut phoenix_sim::state::State) -> &mut phoenix_sim::state::Disk {
     state
         .disks
         .values_mut()
@@ -176,7 +176,7 @@ fn a_granted_wipe_does_not_cover_a_disk_that_came_into_use() {
     };
     let first = plan_with(&config, &host, &granted);
     host.edit(|state| {
-        state.mounts.push(phoenix_host::sim::state::Mount {
+        state.mounts.push(phoenix_sim::state::Mount {
             source: "/dev/nvme2n1".to_owned(),
             target: "/mnt/precious".into(),
             fstype: "ext4".to_owned(),

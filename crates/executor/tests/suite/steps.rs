@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use phoenix_executor::event::Outcome;
 use phoenix_host::Host;
 use phoenix_host::command::{Command, Output, Program};
-use phoenix_host::sim::state::{Dataset, Mount};
-use phoenix_host::sim::{self, SimHost};
+use phoenix_sim::state::{Dataset, Mount};
+use phoenix_sim::{self as sim, SimHost};
 
 use crate::support::{EVERYTHING, Interposed, config, look, message, outcome, plan, run, set_up};
 

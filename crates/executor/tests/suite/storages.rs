@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use phoenix_executor::event::Outcome;
 use phoenix_host::Host;
 use phoenix_host::command::{Command, Output, Program};
-use phoenix_host::sim::SimHost;
-use phoenix_host::sim::state::{State, Storage};
+use phoenix_sim::SimHost;
+use phoenix_sim::state::{State, Storage};
 
 use crate::support::{EVERYTHING, Interposed, config, outcome, plan, run, set_up};
 

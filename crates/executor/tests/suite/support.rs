@@ -13,11 +13,11 @@ use phoenix_executor::report::{Report, StepOutcome};
 use phoenix_executor::{apply, observe};
 use phoenix_host::command::{Command, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::sim::SimHost;
 use phoenix_host::{Host, HostError, PermissionChange};
 use phoenix_planner::observed::Observed;
 use phoenix_planner::plan::Plan;
 use phoenix_planner::{PlanOptions, wanted};
+use phoenix_sim::SimHost;
 
 /// Two pools with everything that hangs on them: file systems, a volume, permissions, storages of
 /// both kinds, exports, bind mounts, the ARC limit.

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::permissions::MODE_BITS;
 use crate::PermissionChange;
-use crate::tree::file_mode;
+use crate::change::file_mode;
 
 /// Changes everything below `root`, but not `root` itself. What disappears meanwhile is skipped.
 pub(super) fn change_below(root: &File, change: &PermissionChange) -> io::Result<()> {

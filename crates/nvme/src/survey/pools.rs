@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_host::disk::{Inventory, look};
-use phoenix_host::parse::ReadError;
-use phoenix_host::zpool::{self, ImportedPools, PoolStatus};
+use phoenix_tools::disk::{Inventory, look};
+use phoenix_tools::parse::ReadError;
+use phoenix_tools::zpool::{self, ImportedPools, PoolStatus};
 
 use crate::commands;
 use crate::pool::{Member, PoolFacts, VdevFacts};

@@ -1,11 +1,11 @@
 //! Drives as members of pools.
 
-use phoenix_host::zpool::VdevClass;
 use phoenix_nvme::drive::LbaFormat;
 use phoenix_nvme::history::History;
 use phoenix_nvme::pool::{Member, PoolFacts, VdevFacts};
 use phoenix_nvme::trim::Trim;
 use phoenix_nvme::{Code, Drive, Health, Report, Status};
+use phoenix_tools::zpool::VdevClass;
 
 use crate::support::{capture, report};
 

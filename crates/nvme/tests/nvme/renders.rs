@@ -1,10 +1,10 @@
 //! The report as text, JSON, metrics, plugin line and picture.
 
 use jiff::SignedDuration;
-use phoenix_host::zpool::VdevClass;
 use phoenix_nvme::history::{Entry, History, Sample};
 use phoenix_nvme::pool::{Member, PoolFacts, VdevFacts};
 use phoenix_nvme::{Drive, Policy, Report, render, smartctl};
+use phoenix_tools::zpool::VdevClass;
 
 use crate::support::{capture, fixture, now, report};
 

@@ -2,10 +2,10 @@
 
 use phoenix_host::Host;
 use phoenix_host::command::{Command, Output, Program};
-use phoenix_host::sim::SimHost;
 use phoenix_nvme::drive::Source;
 use phoenix_nvme::history::History;
 use phoenix_nvme::{Drive, survey};
+use phoenix_sim::SimHost;
 
 use crate::support::{CannedHost, fixture, report};
 

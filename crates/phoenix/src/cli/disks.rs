@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use phoenix::host::disk::{self, Disk};
 use phoenix::host::readonly::ReadOnly;
+use phoenix::tools::disk::{self, Disk};
 use phoenix::zfs::size;
 use phoenix::{ExitStatus, Host};
 use serde_json::{Value, json};

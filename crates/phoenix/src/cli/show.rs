@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use phoenix::config::model::Export;
-use phoenix::host::system::{HOSTNAME_FILE, parse_hostname};
 use phoenix::planner::export::fstab_line;
+use phoenix::tools::system::{HOSTNAME_FILE, parse_hostname};
 use phoenix::{ExitStatus, Host};
 use serde_json::json;
 

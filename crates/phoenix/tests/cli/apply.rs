@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use phoenix::host::sim::{Fault, FaultKind};
+use phoenix::sim::{Fault, FaultKind};
 use serde_json::Value;
 
 use crate::scenario::{EXAMPLE, Run, Scenario};

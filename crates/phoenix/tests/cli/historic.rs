@@ -5,7 +5,7 @@
 
 use phoenix::SimHost;
 use phoenix::host::Host as _;
-use phoenix::host::sim::state::Entry;
+use phoenix::sim::state::Entry;
 
 use crate::scenario::Scenario;
 
@@ -36,7 +36,7 @@ const CONTAINERS: &str =
 fn scenario(text: &str) -> Scenario {
     let scenario = Scenario::with_config(text);
     let state = SimHost::with_drives(&DRIVES).state();
-    let set = |host: &mut phoenix::host::sim::state::State| *host = state;
+    let set = |host: &mut phoenix::sim::state::State| *host = state;
     scenario.host("host.json").edit(set).unwrap();
     scenario
 }

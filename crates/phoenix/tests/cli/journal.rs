@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use phoenix::host::sim::{Fault, FaultKind};
+use phoenix::sim::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::scenario::{EXAMPLE, Scenario};

@@ -88,10 +88,10 @@ fn what_fails_is_shown_in_the_file_that_asks_for_it() {
     let scenario = scenario(LXC);
     scenario.run("status --host sim:host.json").expect_code(2);
     let host = scenario.host("host.json");
-    let fault = phoenix::host::sim::Fault {
+    let fault = phoenix::sim::Fault {
         pattern: "pct set".to_owned(),
         nth: 1,
-        kind: phoenix::host::sim::FaultKind::Fail,
+        kind: phoenix::sim::FaultKind::Fail,
     };
     host.add_fault(fault).unwrap();
     let run = scenario

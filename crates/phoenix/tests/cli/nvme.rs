@@ -1,7 +1,7 @@
 //! The health of drives: what is printed for whom, the history, saved outputs of smartctl, and what
 //! a bad drive means to a plan.
 
-use phoenix::host::sim::state::DriveHealth;
+use phoenix::sim::state::DriveHealth;
 
 use crate::scenario::{EXAMPLE, Run, Scenario};
 

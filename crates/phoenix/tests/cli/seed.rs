@@ -1,6 +1,6 @@
 //! The user's own storage plan: as it was first written, typo included, and completed.
 
-use phoenix::host::sim::run_argv;
+use phoenix::sim::run_argv;
 
 use crate::scenario::{EXAMPLE, Scenario};
 

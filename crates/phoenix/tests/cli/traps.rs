@@ -12,8 +12,8 @@ use camino::Utf8Path;
 use phoenix::config::address::Address;
 use phoenix::host::command::{Command, Output};
 use phoenix::host::lock::HeldLock;
-use phoenix::host::sim::state::State;
 use phoenix::host::{HostError, PermissionChange};
+use phoenix::sim::state::State;
 use phoenix::{ApplyOptions, Config, Host, Plan, PlanOptions, Report, SimHost};
 
 #[test]
@@ -157,7 +157,7 @@ fn add_storage(state: &mut State, id: &str, kind: &str, options: &[(&str, &str)]
     let options = options
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let storage = phoenix::host::sim::state::Storage {
+    let storage = phoenix::sim::state::Storage {
         kind: kind.to_owned(),
         options: options.collect(),
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use phoenix_host::{arc, disk, mounts as mount_table, nfs, pve, system, zfs, zpool};
+use phoenix_tools::{arc, disk, mounts as mount_table, nfs, pve, system, zfs, zpool};
 
 use super::read;
 

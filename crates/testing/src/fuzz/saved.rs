@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 
 use phoenix_executor::journal as runs;
-use phoenix_host::sim::state::State;
 use phoenix_host::transcript::ReplayHost;
 use phoenix_nvme::history::History;
 use phoenix_planner::check;
 use phoenix_planner::plan::Plan;
+use phoenix_sim::state::State;
 
 use super::read;
 

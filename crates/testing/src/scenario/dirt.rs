@@ -1,7 +1,7 @@
 //! What happens to a host behind phoenix's back.
 
-use phoenix_host::sim::state::{Entry, State};
-use phoenix_host::sim::{SimHost, run_argv};
+use phoenix_sim::state::{Entry, State};
+use phoenix_sim::{SimHost, run_argv};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -132,7 +132,7 @@ impl Dirt {
             }
             Self::OwnMount(id) => {
                 if let Some(entry) = state.files.get_mut(&*conf_path(*id))
-                    && let phoenix_host::sim::state::EntryKind::File(text) = &mut entry.kind
+                    && let phoenix_sim::state::EntryKind::File(text) = &mut entry.kind
                     && !text.contains("mp1:")
                 {
                     text.push_str("mp1: /srv,mp=/srv,ro=1\n");

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
-use phoenix_host::sim::state::{Dataset, EntryKind, State};
-use phoenix_host::sim::{Fault, FaultKind, SimHost};
 use phoenix_planner::check;
 use phoenix_planner::plan::Plan;
+use phoenix_sim::state::{Dataset, EntryKind, State};
+use phoenix_sim::{Fault, FaultKind, SimHost};
 use phoenix_testing::scenario::{Scenario, comparable, config, host, plan, run, scenario};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use phoenix_executor::import::{Imported, import};
-use phoenix_host::sim::SimHost;
 use phoenix_planner::PlanOptions;
+use phoenix_sim::SimHost;
 use phoenix_testing::scenario::{Scenario, comparable, config, plan, run, scenario};
 use proptest::prelude::*;
 use serde_json::Value;

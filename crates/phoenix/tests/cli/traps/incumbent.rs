@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 
-use phoenix::host::sim::state::{DriveHealth, Entry};
-use phoenix::host::sim::{Fault, FaultKind, SimHost};
 use phoenix::planner::Grants;
+use phoenix::sim::state::{DriveHealth, Entry};
+use phoenix::sim::{Fault, FaultKind, SimHost};
 use phoenix::{ApplyOptions, Event, Host as _, Observer, Outcome, PlanOptions};
 
 use super::{

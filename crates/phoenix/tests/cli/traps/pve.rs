@@ -2,8 +2,8 @@
 
 use phoenix::Host as _;
 use phoenix::host::command::{Output, Program};
-use phoenix::host::sim::state::{Entry, EntryKind};
-use phoenix::host::sim::{Fault, FaultKind, SimHost};
+use phoenix::sim::state::{Entry, EntryKind};
+use phoenix::sim::{Fault, FaultKind, SimHost};
 use phoenix::{ApplyOptions, Outcome, PlanOptions};
 
 use super::{

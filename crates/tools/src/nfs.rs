@@ -1,0 +1,233 @@
+//! The NFS server: phoenix's own exports file and what the server really exports.
+//!
+//! Only exports(5) syntax lives here: which options make sense is decided elsewhere.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::parse::ParseError;
+use phoenix_host::command::{Command, Program};
+use phoenix_host::octal::unescape_octal;
+
+/// The file that phoenix owns. Every other exports file is somebody else's.
+pub const EXPORTS_FILE: &str = "/etc/exports.d/phoenix.exports";
+
+/// The administrator's own file. nfs-utils fails when it is missing, whatever else there is.
+pub const MAIN_EXPORTS_FILE: &str = "/etc/exports";
+
+/// The directory of further files; only names that end in `.exports` count. Debian's package
+/// does not make it.
+pub const EXPORTS_DIR: &str = "/etc/exports.d";
+
+/// Clients with their options, `CLIENT(OPTIONS)` each, by path.
+pub type Exports = BTreeMap<String, Vec<String>>;
+
+/// The names of the further exports files.
+pub fn files() -> Command {
+    let args = [
+        EXPORTS_DIR,
+        "-maxdepth",
+        "1",
+        "-name",
+        "*.exports",
+        "-printf",
+        "%p\\n",
+    ];
+    Command::read(Program::Find, args)
+}
+
+/// Reads the answer of [`files`], sorted as nfs-utils reads them.
+pub fn parse_files(text: &str) -> BTreeSet<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// `exportfs -s`: what the NFS server exports now.
+pub fn list() -> Command {
+    Command::read(Program::Exportfs, ["-s"])
+}
+
+/// `exportfs -ra`: makes the server export exactly what the files say. Slow when it has to ask
+/// for host names.
+pub fn reload() -> Command {
+    Command::write(Program::Exportfs, ["-ra"])
+}
+
+/// Reads the answer of [`list`]: options by path and client.
+///
+/// # Errors
+/// When a line is not a path and a client with options.
+pub fn parse_list(
+    text: &str,
+) -> Result<BTreeMap<String, BTreeMap<String, BTreeSet<String>>>, ParseError> {
+    let mut exports: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for line in text.lines() {
+        let entry = line.split_once(' ').and_then(|(path, client)| {
+            let (client, options) = split_client(client.trim())?;
+            Some((unescape_octal(path), client.to_owned(), options))
+        });
+        let Some((path, client, options)) = entry else {
+            let reason = "it is not a path and a client with options";
+            return Err(ParseError::new("the output of exportfs -s", line, reason));
+        };
+        let options = options.split(',').filter(|option| !option.is_empty());
+        exports
+            .entry(path)
+            .or_default()
+            .insert(client, options.map(str::to_owned).collect());
+    }
+    Ok(exports)
+}
+
+/// Splits `CLIENT(OPTIONS)`.
+pub fn split_client(text: &str) -> Option<(&str, &str)> {
+    let (client, options) = text.strip_suffix(')')?.split_once('(')?;
+    Some((client, options))
+}
+
+/// One line of an exports file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportLine {
+    /// Its number, counted from 1; of a continued line the first.
+    pub number: usize,
+    /// The exported path.
+    pub path: String,
+    /// `CLIENT(OPTIONS)` each.
+    pub clients: Vec<String>,
+}
+
+/// Reads an exports file. Lines for the same path are joined.
+///
+/// # Errors
+/// As [`parse_export_lines`].
+pub fn parse_exports(text: &str) -> Result<Exports, ParseError> {
+    let mut exports = Exports::new();
+    for line in parse_export_lines(text)? {
+        exports.entry(line.path).or_default().extend(line.clients);
+    }
+    Ok(exports)
+}
+
+/// Reads an exports file line by line: comments, continued lines, quotes, octal escapes and
+/// `-default,options` as in exports(5). A path without clients is exported to everybody.
+///
+/// # Errors
+/// When a line has a quote without end, or a path that is not absolute.
+pub fn parse_export_lines(text: &str) -> Result<Vec<ExportLine>, ParseError> {
+    let mut lines = Vec::new();
+    for (number, line) in joined_lines(text) {
+        let what = "an exports file";
+        let words =
+            words(&line).ok_or_else(|| ParseError::new(what, &line, "a quote has no end"))?;
+        let Some((path, rest)) = words.split_first() else {
+            continue;
+        };
+        let path = unescape_octal(path);
+        if !path.starts_with('/') {
+            return Err(ParseError::new(what, &line, "its path is not absolute"));
+        }
+        let mut defaults = "";
+        let mut clients = Vec::new();
+        for word in rest {
+            match word.strip_prefix('-') {
+                Some(options) => defaults = options,
+                None => clients.push(with_defaults(word, defaults)),
+            }
+        }
+        if clients.is_empty() {
+            clients.push(with_defaults("*", defaults));
+        }
+        lines.push(ExportLine {
+            number,
+            path,
+            clients,
+        });
+    }
+    Ok(lines)
+}
+
+/// Lines with those that a backslash continues, and the number of the first of them.
+fn joined_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut continues = false;
+    for (index, line) in text.lines().enumerate() {
+        let (line, goes_on) = match line.strip_suffix('\\') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        match lines.last_mut().filter(|_| continues) {
+            Some((_, whole)) => {
+                whole.push(' ');
+                whole.push_str(line);
+            }
+            None => lines.push((index + 1, line.to_owned())),
+        }
+        continues = goes_on;
+    }
+    lines
+}
+
+fn with_defaults(client: &str, defaults: &str) -> String {
+    let (client, options) = split_client(client).unwrap_or((client, ""));
+    let both = [defaults, options];
+    let options: Vec<_> = both.into_iter().filter(|text| !text.is_empty()).collect();
+    format!("{client}({})", options.join(","))
+}
+
+/// Words between blanks, up to a comment; quotes may stand anywhere and are dropped
+/// (nfs-utils `support/nfs/xio.c`). `None` if a quote has no end.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' | '\t' if !quoted => words.extend(word.take()),
+            '#' if !quoted && word.is_none() => break,
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    (!quoted).then_some(words)
+}
+
+/// The text of an exports file, one line a path, with a heading that says whose file it is.
+pub fn format_exports(exports: &Exports) -> String {
+    let heading =
+        "# Written by phoenix. Changes to lines that its configuration names are undone.\n";
+    let lines = exports
+        .iter()
+        .filter(|(_, clients)| !clients.is_empty())
+        .map(|(path, clients)| {
+            let clients: Vec<_> = clients.iter().map(|client| quoted(client)).collect();
+            format!("{} {}\n", escape(path), clients.join(" "))
+        });
+    std::iter::once(heading.to_owned()).chain(lines).collect()
+}
+
+/// A client's word, in quotes if it would be read as several words or as a comment. [`words`] has
+/// dropped the quotes that somebody wrote, so it holds none.
+fn quoted(client: &str) -> Cow<'_, str> {
+    let bare = |character: char| !character.is_whitespace() && !character.is_control();
+    if client.chars().all(bare) && !client.starts_with('#') {
+        Cow::Borrowed(client)
+    } else {
+        Cow::Owned(format!("\"{client}\""))
+    }
+}
+
+/// A path with everything that exports(5) would not take literally as three octal digits. UTF-8
+/// passes.
+fn escape(path: &str) -> String {
+    path.chars()
+        .map(|character| match character {
+            ' ' | '"' | '\\' | '#' | '\0'..='\x1f' | '\x7f' => {
+                format!("\\{:03o}", u32::from(character))
+            }
+            other => other.to_string(),
+        })
+        .collect()
+}

@@ -1,0 +1,251 @@
+//! `zpool`: command lines and answers about pools.
+
+mod import;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use camino::Utf8PathBuf;
+
+pub use import::{ImportablePool, import, importable, parse_importable};
+use phoenix_zfs::property::argument;
+pub use status::{DiskStatus, PoolStatus, VdevStatus, parse_status};
+
+use crate::parallel;
+use crate::parse::{ParseError, ReadError};
+use crate::zfs::{PropertyRow, ZfsFailure, classify, parse_rows};
+use phoenix_host::command::{Command, Program};
+use phoenix_host::{Host, HostError};
+
+/// What a top-level vdev is for, in the order in which `zpool create` is given them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VdevClass {
+    /// Data.
+    Data,
+    /// Metadata and small blocks.
+    Special,
+    /// Deduplication tables.
+    Dedup,
+    /// The intent log.
+    Log,
+    /// Read cache.
+    Cache,
+    /// Hot spare.
+    Spare,
+}
+
+impl VdevClass {
+    /// The word that `zpool create` puts before vdevs of this class; data has none.
+    pub fn keyword(self) -> Option<&'static str> {
+        match self {
+            Self::Data => None,
+            Self::Special => Some("special"),
+            Self::Dedup => Some("dedup"),
+            Self::Log => Some("log"),
+            Self::Cache => Some("cache"),
+            Self::Spare => Some("spare"),
+        }
+    }
+}
+
+/// `data`, `special`, `dedup`, `log`, `cache` or `spare`.
+impl fmt::Display for VdevClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.keyword().unwrap_or("data"))
+    }
+}
+
+/// One imported pool as `zpool list` prints it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolRow {
+    /// The pool.
+    pub name: String,
+    /// Its permanent number.
+    pub guid: u64,
+    /// Bytes on the data vdevs, parity included; `None` while the pool is not available.
+    pub size: Option<u64>,
+    /// `ONLINE`, `DEGRADED`, `FAULTED`, `OFFLINE`, `UNAVAIL`, `REMOVED` or `SUSPENDED`.
+    pub health: String,
+}
+
+/// `zpool list -Hp`: every imported pool.
+pub fn list() -> Command {
+    Command::read(
+        Program::Zpool,
+        ["list", "-Hp", "-o", "name,guid,size,health"],
+    )
+}
+
+/// Reads the answer of [`list`].
+///
+/// # Errors
+/// When a row is not name, number, size and health.
+pub fn parse_list(text: &str) -> Result<Vec<PoolRow>, ParseError> {
+    let row = |line: &str| {
+        let mut fields = line.split('\t');
+        let name = fields.next()?.to_owned();
+        let guid = fields.next()?.parse().ok()?;
+        let size = match fields.next()? {
+            "-" => None,
+            bytes => Some(bytes.parse().ok()?),
+        };
+        let health = fields.next()?.to_owned();
+        (fields.next().is_none() && !health.is_empty()).then_some(PoolRow {
+            name,
+            guid,
+            size,
+            health,
+        })
+    };
+    let what = "the output of zpool list";
+    let reason = "it is not name, guid, size and health between tabs";
+    text.lines()
+        .map(|line| row(line).ok_or_else(|| ParseError::new(what, line, reason)))
+        .collect()
+}
+
+/// `zpool status -P`: the layout of one pool, disks as full paths. One pool per command, so that a
+/// pool that does not answer hides no other.
+pub fn status(pool: &str) -> Command {
+    Command::read(Program::Zpool, ["status", "-P", pool])
+}
+
+/// `zpool get -Hp`: the named properties of the named pools.
+pub fn get(props: &[&str], pools: &[&str]) -> Command {
+    let fixed = ["get", "-Hp", "-o", "name,property,value,source"];
+    let args = fixed.map(str::to_owned).into_iter();
+    let args = args.chain([props.join(",")]);
+    Command::read(
+        Program::Zpool,
+        args.chain(pools.iter().map(|&pool| pool.to_owned())),
+    )
+}
+
+/// Reads the answer of [`get`].
+///
+/// # Errors
+/// When a row is not name, property, value and source.
+pub fn parse_get(text: &str) -> Result<Vec<PropertyRow>, ParseError> {
+    parse_rows(text, "the output of zpool get")
+}
+
+/// A pool to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolSpec {
+    /// Its name.
+    pub name: String,
+    /// Pool properties, `ashift` included.
+    pub properties: BTreeMap<String, String>,
+    /// Properties of the root dataset.
+    pub root_properties: BTreeMap<String, String>,
+    /// The vdevs, in the order of their classes.
+    pub vdevs: Vec<VdevSpec>,
+}
+
+/// A vdev to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VdevSpec {
+    /// What it is for.
+    pub class: VdevClass,
+    /// `mirror`, `raidz2` ...; `None` for plain disks.
+    pub keyword: Option<String>,
+    /// Absolute paths: a bare name that begins with `mirror` would be read as a keyword.
+    pub disks: Vec<String>,
+}
+
+/// `zpool create`, never with `-f`. May take half a minute while ZFS waits for the partitions that
+/// it has made to appear.
+pub fn create(spec: &PoolSpec) -> Command {
+    let mut args = vec!["create".to_owned()];
+    for (flag, properties) in [("-o", &spec.properties), ("-O", &spec.root_properties)] {
+        for (key, value) in properties {
+            args.extend([flag.to_owned(), format!("{key}={}", argument(key, value))]);
+        }
+    }
+    args.push(spec.name.clone());
+    let mut class = VdevClass::Data;
+    for vdev in &spec.vdevs {
+        // ZFS takes `log`, `cache` and `spare` once each: the word holds until the next one.
+        if vdev.class != class {
+            class = vdev.class;
+            args.extend(class.keyword().map(str::to_owned));
+        }
+        args.extend(vdev.keyword.clone());
+        args.extend(vdev.disks.iter().cloned());
+    }
+    Command::write(Program::Zpool, args).timeout(300)
+}
+
+/// `zpool set`: one property of one pool.
+pub fn set(pool: &str, key: &str, value: &str) -> Command {
+    let pair = format!("{key}={}", argument(key, value));
+    Command::write(Program::Zpool, ["set", pair.as_str(), pool])
+}
+
+/// The kernel's own word for a pool's health. Reading it takes no lock, so it answers even for a
+/// pool that has stopped all input and output.
+pub fn state_path(pool: &str) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("/proc/spl/kstat/zfs/{pool}/state"))
+}
+
+/// Every imported pool, with the layout of those that answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportedPools {
+    /// Every imported pool, by name.
+    pub pools: BTreeMap<String, PoolRow>,
+    /// Layouts, by pool.
+    pub layouts: BTreeMap<String, PoolStatus>,
+    /// Pools that are suspended or did not answer in time; their disks are known by label only.
+    pub silent: BTreeSet<String>,
+}
+
+/// Reads every imported pool. A host without ZFS, or without its kernel module, has none; a
+/// suspended pool is not asked for its layout, because that can hang for ever.
+///
+/// # Errors
+/// When `zpool` fails or answers nonsense.
+pub fn imported(host: &dyn Host) -> Result<ImportedPools, ReadError> {
+    let mut imported = ImportedPools::default();
+    let pools = read_list(host)?;
+    let layouts = parallel::each(&pools, |pool| read_layout(host, &pool.name));
+    for (pool, layout) in pools.into_iter().zip(layouts) {
+        match layout? {
+            Some(layout) => {
+                imported.layouts.insert(pool.name.clone(), layout);
+            }
+            None => {
+                imported.silent.insert(pool.name.clone());
+            }
+        }
+        imported.pools.insert(pool.name.clone(), pool);
+    }
+    Ok(imported)
+}
+
+fn read_list(host: &dyn Host) -> Result<Vec<PoolRow>, ReadError> {
+    let command = list();
+    let output = match host.run(&command) {
+        Err(HostError::NotInstalled { .. }) => return Ok(Vec::new()),
+        output => output?,
+    };
+    match output.check(&command) {
+        Ok(text) => Ok(parse_list(text)?),
+        Err(failed) if classify(&failed) == ZfsFailure::ModuleMissing => Ok(Vec::new()),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// The layout of a pool; `None` when it is suspended or does not answer in time.
+fn read_layout(host: &dyn Host, pool: &str) -> Result<Option<PoolStatus>, ReadError> {
+    let state = host.read_file(&state_path(pool))?;
+    if state.as_deref().map(str::trim) == Some("SUSPENDED") {
+        return Ok(None);
+    }
+    let command = status(pool);
+    match host.run(&command) {
+        Err(HostError::TimedOut { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(output) => Ok(Some(parse_status(output.check(&command)?)?)),
+    }
+}

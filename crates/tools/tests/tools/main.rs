@@ -1,0 +1,100 @@
+//! The typed commands and their parsers, seen from outside, against what real programs printed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
+mod disk;
+mod nfs;
+mod pve;
+mod system;
+mod transcript;
+mod tree;
+mod zfs;
+mod zpool;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use camino::Utf8Path;
+use phoenix_host::command::{Command, Output};
+use phoenix_host::lock::HeldLock;
+use phoenix_host::{Host, HostError, PermissionChange};
+
+/// A host that knows some commands and files by heart, remembers what it was asked, and fails the
+/// test when it is asked anything else.
+#[derive(Default)]
+struct Scripted {
+    outputs: BTreeMap<Vec<String>, Option<Output>>,
+    files: BTreeMap<String, String>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Scripted {
+    fn answers(mut self, command: &str, output: Output) -> Self {
+        self.outputs.insert(argv(command), Some(output));
+        self
+    }
+
+    fn hangs(mut self, command: &str) -> Self {
+        self.outputs.insert(argv(command), None);
+        self
+    }
+
+    fn has_file(mut self, path: &str, contents: &str) -> Self {
+        self.files.insert(path.to_owned(), contents.to_owned());
+        self
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Host for Scripted {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        let typed = command.to_string();
+        self.asked.lock().unwrap().push(typed.clone());
+        match self.outputs.get(&command.argv()) {
+            Some(Some(output)) => Ok(output.clone()),
+            Some(None) => Err(HostError::TimedOut {
+                command: typed,
+                seconds: command.timeout_seconds,
+            }),
+            None => panic!("unexpected command: {typed}"),
+        }
+    }
+
+    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        Ok(self.files.get(path.as_str()).cloned())
+    }
+
+    fn write_file(&self, path: &Utf8Path, _: &str) -> Result<(), HostError> {
+        panic!("unexpected write to {path}")
+    }
+
+    fn write_parameter(&self, path: &Utf8Path, _: &str) -> Result<(), HostError> {
+        panic!("unexpected write to {path}")
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        panic!("unexpected change of {}", change.path)
+    }
+
+    fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+        panic!("unexpected lock of {path}")
+    }
+}
+
+/// The words of a command as a shell would split them.
+fn argv(typed: &str) -> Vec<String> {
+    shlex::split(typed).unwrap()
+}
+
+fn properties<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    pairs.into_iter().map(own).collect()
+}

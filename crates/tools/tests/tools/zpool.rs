@@ -1,0 +1,236 @@
+//! `zpool`: command lines and layouts.
+
+use phoenix_host::HostError;
+use phoenix_host::command::Output;
+use phoenix_tools::zpool::{
+    self, PoolRow, PoolSpec, PoolStatus, VdevClass, VdevSpec, parse_status,
+};
+
+use crate::{Scripted, argv, properties};
+
+#[test]
+fn command_lines_are_those_that_zpool_takes() {
+    let vdev = |class, keyword: Option<&str>, disks: &[&str]| VdevSpec {
+        class,
+        keyword: keyword.map(str::to_owned),
+        disks: disks.iter().map(|&disk| disk.to_owned()).collect(),
+    };
+    let full = PoolSpec {
+        name: "tank".to_owned(),
+        properties: properties([("ashift", "12"), ("autotrim", "on")]),
+        root_properties: properties([("atime", "off"), ("compression", "lz4")]),
+        vdevs: vec![
+            vdev(VdevClass::Data, Some("mirror"), &["/d/1", "/d/2"]),
+            vdev(VdevClass::Data, Some("mirror"), &["/d/3", "/d/4"]),
+            vdev(VdevClass::Special, Some("mirror"), &["/d/5", "/d/6"]),
+            vdev(VdevClass::Special, Some("mirror"), &["/d/7", "/d/8"]),
+            vdev(VdevClass::Log, None, &["/d/9"]),
+            vdev(VdevClass::Cache, None, &["/d/10"]),
+            vdev(VdevClass::Spare, None, &["/d/11", "/d/12"]),
+        ],
+    };
+    let single = PoolSpec {
+        name: "fastData".to_owned(),
+        vdevs: vec![vdev(VdevClass::Data, None, &["/d/1"])],
+        ..PoolSpec::default()
+    };
+    for (command, typed) in [
+        (zpool::list(), "zpool list -Hp -o name,guid,size,health"),
+        (zpool::status("tank"), "zpool status -P tank"),
+        (
+            zpool::get(&["ashift", "autotrim"], &["a", "b"]),
+            "zpool get -Hp -o name,property,value,source ashift,autotrim a b",
+        ),
+        (
+            zpool::set("tank", "autotrim", "on"),
+            "zpool set autotrim=on tank",
+        ),
+        (
+            zpool::create(&full),
+            "zpool create -o ashift=12 -o autotrim=on -O atime=off -O compression=lz4 tank \
+             mirror /d/1 /d/2 mirror /d/3 /d/4 special mirror /d/5 /d/6 mirror /d/7 /d/8 \
+             log /d/9 cache /d/10 spare /d/11 /d/12",
+        ),
+        (zpool::create(&single), "zpool create fastData /d/1"),
+    ] {
+        assert_eq!(command.argv(), argv(typed));
+        assert!(!command.args.iter().any(|arg| arg == "-f"));
+    }
+}
+
+#[test]
+fn pools_are_listed_with_or_without_a_size() {
+    let text = "hstmix\t1081025573047781451\t503316480\tDEGRADED\ndead\t7\t-\tUNAVAIL\n";
+    let row = |name: &str, guid, size, health: &str| PoolRow {
+        name: name.to_owned(),
+        guid,
+        size,
+        health: health.to_owned(),
+    };
+    assert_eq!(
+        zpool::parse_list(text).unwrap(),
+        [
+            row(
+                "hstmix",
+                1_081_025_573_047_781_451,
+                Some(503_316_480),
+                "DEGRADED"
+            ),
+            row("dead", 7, None, "UNAVAIL"),
+        ]
+    );
+    assert_eq!(zpool::parse_list("").unwrap(), []);
+    for bad in [
+        "tank\t1\t2",
+        "tank\t1\t2\tONLINE\tmore",
+        "tank\tx\t2\tONLINE",
+        "tank\t1\t2K\tONLINE",
+    ] {
+        assert_eq!(zpool::parse_list(bad).unwrap_err().line, bad);
+    }
+}
+
+#[test]
+fn pool_properties_are_read() {
+    let rows = zpool::parse_get(include_str!("../fixtures/zpool-get.txt")).unwrap();
+    assert_eq!(rows.len(), 6);
+    assert_eq!(
+        (rows[0].property.as_str(), rows[0].value.as_str()),
+        ("ashift", "12")
+    );
+}
+
+/// One line a vdev, one line a disk, so that a snapshot can be read.
+fn layout(text: &str) -> String {
+    let PoolStatus { name, state, vdevs } = parse_status(text).unwrap();
+    let mut lines = vec![format!("{name} {state}")];
+    for vdev in vdevs {
+        lines.push(format!(
+            "  {} {} {} {}",
+            vdev.class, vdev.kind, vdev.name, vdev.state
+        ));
+        let disks = vdev.disks.iter();
+        lines.extend(disks.map(|disk| {
+            let substitute = if disk.substitute { " (substitute)" } else { "" };
+            format!("    {} {}{substitute}", disk.path, disk.state)
+        }));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn every_class_of_vdev_is_told_apart() {
+    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-classes.txt")));
+}
+
+#[test]
+fn a_draid_pool_has_no_spare_disks_of_its_own() {
+    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-draid.txt")));
+}
+
+#[test]
+fn a_scrub_and_a_removed_vdev_are_no_disks() {
+    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-scrub.txt")));
+    insta::assert_snapshot!(layout(include_str!(
+        "../fixtures/zpool-status-vdev-removed.txt"
+    )));
+}
+
+#[test]
+fn a_spare_in_use_belongs_to_the_vdev_as_well() {
+    insta::assert_snapshot!(layout(include_str!(
+        "../fixtures/zpool-status-spare-in-use.txt"
+    )));
+}
+
+#[test]
+fn a_lone_disk_that_is_being_replaced_is_still_one_vdev() {
+    insta::assert_snapshot!(layout(include_str!(
+        "../fixtures/zpool-status-replacing.txt"
+    )));
+}
+
+#[test]
+fn a_disk_that_is_gone_keeps_its_path() {
+    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-gone.txt")));
+    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-missing.txt")));
+    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-removed.txt")));
+}
+
+#[test]
+fn a_layout_that_is_not_understood_is_an_error_and_not_a_smaller_pool() {
+    let good = include_str!("../fixtures/zpool-status-classes.txt");
+    for (from, to, named) in [
+        ("mirror-0", "wonder-0", "wonder-0"),
+        ("special\t", "strange\t", "strange"),
+        ("\t  mirror-0 ", "\tx", "x"),
+        (" pool: hstmix", " pool: other", "hstmix"),
+        ("\tNAME", "\tNOMEN", "NOMEN"),
+        (" state: ONLINE", "", "pool: hstmix"),
+        ("/var/tmp/hst7.img", "hst7.img", "hst7.img"),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        let error = parse_status(&text).unwrap_err();
+        assert!(error.line.contains(named), "{from} -> {to}: {error}");
+    }
+    let table = good.find("config:").unwrap();
+    assert!(parse_status(&good[..table]).is_err());
+    assert!(parse_status("").is_err());
+}
+
+/// Text that is cut off anywhere never turns into another layout than a shorter table's.
+#[test]
+fn every_prefix_of_a_status_is_read_or_refused_without_a_panic() {
+    let good = include_str!("../fixtures/zpool-status-spare-in-use.txt");
+    for end in 0..good.len() {
+        if let Some(text) = good.get(..end) {
+            let _ = parse_status(text);
+        }
+    }
+}
+
+#[test]
+fn pools_that_do_not_answer_are_silent_and_hide_no_other() {
+    let list = "hstmix\t1\t2\tONLINE\nhung\t1\t2\tONLINE\nstopped\t1\t2\tSUSPENDED\n";
+    let classes = include_str!("../fixtures/zpool-status-classes.txt");
+    let host = Scripted::default()
+        .answers(
+            "zpool list -Hp -o name,guid,size,health",
+            Output::success(list),
+        )
+        .has_file("/proc/spl/kstat/zfs/stopped/state", "SUSPENDED\n")
+        .has_file("/proc/spl/kstat/zfs/hung/state", "ONLINE\n")
+        .answers("zpool status -P hstmix", Output::success(classes))
+        .hangs("zpool status -P hung");
+    let imported = zpool::imported(&host).unwrap();
+    assert_eq!(
+        Vec::from_iter(imported.pools.keys()),
+        ["hstmix", "hung", "stopped"]
+    );
+    assert_eq!(Vec::from_iter(imported.layouts.keys()), ["hstmix"]);
+    assert_eq!(Vec::from_iter(&imported.silent), ["hung", "stopped"]);
+}
+
+#[test]
+fn a_host_without_zfs_has_no_pools_and_a_broken_one_is_an_error() {
+    let list = zpool::list();
+    let module =
+        "The ZFS modules are not loaded.\nTry running 'modprobe zfs' as root to load them.\n";
+    let host = Scripted::default().answers(&list.to_string(), Output::failure(1, module));
+    assert_eq!(
+        zpool::imported(&host).unwrap(),
+        zpool::ImportedPools::default()
+    );
+
+    let host = Scripted::default().answers(&list.to_string(), Output::failure(1, "who knows\n"));
+    assert!(zpool::imported(&host).is_err());
+
+    let host = phoenix_host::local::LocalHost::with_search_path(&[]);
+    let missing = phoenix_host::Host::run(&host, &list).unwrap_err();
+    assert!(matches!(missing, HostError::NotInstalled { .. }));
+    assert_eq!(
+        zpool::imported(&host).unwrap(),
+        zpool::ImportedPools::default()
+    );
+}
