@@ -32,9 +32,6 @@ pub enum ApplyError {
     /// The facts that the plan depends on could not be read again.
     #[error("cannot compare the host with the plan")]
     Observe(#[from] ObserveError),
-    /// The worker threads could not be started.
-    #[error("cannot start the worker threads")]
-    Threads(#[from] std::io::Error),
 }
 
 fn why_stale(planned_for: &str, node: &str) -> String {
@@ -79,5 +76,5 @@ pub fn apply(
     }
     let perform = |step: &_, host: &dyn Host| action::perform(step, host, options.retry_pause);
     let host = SharedHost::new(host, options.jobs);
-    Ok(walk(plan, &host, options, observer, &perform)?)
+    Ok(walk(plan, &host, options, observer, &perform))
 }

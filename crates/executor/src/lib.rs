@@ -23,7 +23,7 @@ mod shared_locks;
 mod shared_reads;
 #[cfg(test)]
 mod slow_host;
-mod workers;
+mod threads;
 
 pub use apply::{ApplyError, apply, is_stale};
 pub use observe::{ObserveError, observe};

@@ -1,11 +1,11 @@
-//! Walks a plan: one coordinator on the caller's thread, workers on threads of their own.
+//! Walks a plan: one coordinator on the caller's thread, workers on a pool of this walk's
+//! own.
 //!
 //! The coordinator alone owns the schedule and talks to the observer, so there is one order of
 //! events and nothing to lock. A worker runs one step and reports; what a step does is `action`'s
 //! business.
 
 use std::any::Any;
-use std::io;
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -21,7 +21,7 @@ use crate::options::ApplyOptions;
 use crate::report::{Report, StepOutcome};
 use crate::reporting::Reporting;
 use crate::schedule::{Blocked, Schedule, StepIndex};
-use crate::workers;
+use crate::threads;
 
 /// What a worker tells the coordinator.
 #[derive(Debug)]
@@ -52,33 +52,31 @@ pub(crate) enum Message {
 pub(crate) type Perform<'a> = dyn Fn(&Step, &dyn Host) -> Result<Done, Failure> + Sync + 'a;
 
 /// Walks a sound plan to its end.
-///
-/// # Errors
-/// When the worker threads cannot be started; nothing has been done then.
 pub(crate) fn walk(
     plan: &Plan,
     host: &dyn Host,
     options: &ApplyOptions,
     observer: &mut dyn Observer,
     perform: &Perform<'_>,
-) -> io::Result<Report> {
-    let workers = options.jobs.get().min(plan.steps.len()).max(1);
+) -> Report {
+    let jobs = options.jobs.get().min(plan.steps.len()).max(1);
     let (sender, receiver) = mpsc::channel();
     let mut coordinator = Coordinator {
         plan,
         options,
-        workers,
+        workers: jobs,
         schedule: Schedule::new(plan),
         observer: Watched::new(observer),
         report: Report::new(plan),
         started: Instant::now(),
     };
     let job = |step| run(plan, host, perform, step, &sender);
-    workers::with(workers, &job, |give| {
+    threads::with(jobs, &job, |workers, give| {
+        coordinator.workers = workers;
         coordinator.announce();
         coordinator.walk(give, &receiver);
-    })?;
-    Ok(coordinator.finish())
+    });
+    coordinator.finish()
 }
 
 /// Does one step and tells the coordinator what came of it, even of a panic.

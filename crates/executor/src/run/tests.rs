@@ -145,7 +145,7 @@ fn one_job_tells_its_events_in_plan_order() {
         let _ = host.write_file("/etc/x".into(), "");
         Ok(Done::Changed)
     };
-    walk(&plan, &Yes, &jobs(1), &mut words, &perform).unwrap();
+    walk(&plan, &Yes, &jobs(1), &mut words, &perform);
     let expected = [
         "start 2",
         "dataset:c Blocked",
@@ -173,7 +173,7 @@ fn a_panic_is_a_failed_step_and_isolates_its_branch() {
         Ok(Done::Unchanged)
     };
     for count in [1, 16] {
-        let report = walk(&plan, &Yes, &jobs(count), &mut (), &perform).unwrap();
+        let report = walk(&plan, &Yes, &jobs(count), &mut (), &perform);
         let expected = [
             "dataset:a Failed",
             "dataset:b Unchanged",
@@ -212,7 +212,7 @@ fn steps_really_run_side_by_side() {
         }
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &jobs(3), &mut (), &perform).unwrap();
+    let report = walk(&plan, &Yes, &jobs(3), &mut (), &perform);
     assert_eq!(report.summary.changed, 3);
 }
 
@@ -225,7 +225,7 @@ fn a_cancelled_walk_ends_what_runs_and_starts_nothing_more() {
         cancel.cancel();
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &options, &mut (), &perform).unwrap();
+    let report = walk(&plan, &Yes, &options, &mut (), &perform);
     let expected = [
         "dataset:a Changed",
         "dataset:b NotStarted",
@@ -244,7 +244,7 @@ fn a_cancel_that_comes_after_the_last_step_interrupts_nothing() {
         cancel.cancel();
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &options, &mut (), &perform).unwrap();
+    let report = walk(&plan, &Yes, &options, &mut (), &perform);
     assert!(report.is_success());
     assert!(!report.interrupted);
 }
@@ -257,7 +257,7 @@ fn fail_fast_stops_after_the_first_failure() {
         ..jobs(1)
     };
     let perform = |_: &Step, _: &dyn Host| Err(failure("no"));
-    let report = walk(&plan, &Yes, &options, &mut (), &perform).unwrap();
+    let report = walk(&plan, &Yes, &options, &mut (), &perform);
     let expected = [
         "dataset:a Failed",
         "dataset:b Blocked dataset:a",
@@ -298,7 +298,7 @@ fn no_step_starts_before_its_announcement_is_synced() {
         assert!(known, "{} started unannounced", step.id);
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &jobs(4), &mut observer, &perform).unwrap();
+    let report = walk(&plan, &Yes, &jobs(4), &mut observer, &perform);
     assert_eq!(report.summary.changed, 4);
     // Together at the start, at most once for each end, and at the end.
     assert!(observer.syncs <= 6, "{} syncs", observer.syncs);
@@ -314,7 +314,7 @@ fn an_observer_that_panics_loses_no_step() {
     }
     let plan = plan(&[("a", &[]), ("b", &["a"])], &[]);
     let perform = |_: &Step, _: &dyn Host| Ok(Done::Changed);
-    let report = walk(&plan, &Yes, &jobs(2), &mut Broken, &perform).unwrap();
+    let report = walk(&plan, &Yes, &jobs(2), &mut Broken, &perform);
     assert_eq!(report.summary.changed, 2);
     assert!(report.problems[0].contains("observer broke"));
 }
