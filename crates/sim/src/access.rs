@@ -17,17 +17,16 @@ const MASK: &str = "mask::";
 /// Changes the root directory of a dataset, or everything in it. False if the dataset is not
 /// mounted there.
 pub(super) fn set_permissions(state: &mut State, change: &PermissionChange) -> bool {
-    let mut mounts = state.mounts.iter();
-    let top = mounts.rfind(|mount| mount.target == change.path);
+    let top = state.mounts.at(&change.path);
     if !top.is_some_and(|mount| mount.fstype == "zfs" && mount.source == change.dataset) {
         return false;
     }
     // What is hidden below a child's mountpoint stays as it is.
-    let hidden: Vec<Utf8PathBuf> = mounts_below(state, &change.path);
-    let Some(dataset) = state.datasets.get_mut(&change.dataset) else {
+    let hidden: Vec<Utf8PathBuf> = state.mounts.targets_below(&change.path);
+    let Some(files) = state.datasets.files_mut(&change.dataset) else {
         return false;
     };
-    for (path, entry) in &mut dataset.files {
+    for (path, entry) in files {
         let is_root = path.as_str().is_empty();
         let path = change.path.join(path);
         if is_root || (change.recursive && !hidden.iter().any(|below| path.starts_with(below))) {
@@ -50,12 +49,6 @@ fn set(entry: &mut Entry, change: &PermissionChange) {
     }
 }
 
-fn mounts_below(state: &State, path: &Utf8Path) -> Vec<Utf8PathBuf> {
-    let targets = state.mounts.iter().map(|mount| &mount.target);
-    let below = targets.filter(|target| *target != path && target.starts_with(path));
-    below.cloned().collect()
-}
-
 /// `find DIRECTORY -xdev -mindepth 1 [( -path P [-o -path P].. ) -prune -o] ( TESTS ) -print -quit`
 pub(super) fn find_first(state: &State, directory: &str, rest: &[&str]) -> Output {
     let pruned = rest.iter().position(|word| *word == "-prune");
@@ -73,14 +66,14 @@ pub(super) fn find_first(state: &State, directory: &str, rest: &[&str]) -> Outpu
         return unknown();
     };
     let directory = Utf8Path::new(directory);
-    let mut mounts = state.mounts.iter();
-    let dataset = mounts
-        .rfind(|mount| mount.target == directory)
+    let dataset = state
+        .mounts
+        .at(directory)
         .and_then(|mount| state.datasets.get(&mount.source));
     let Some(dataset) = dataset else {
         return unknown();
     };
-    let mounted = mounts_below(state, directory);
+    let mounted = state.mounts.targets_below(directory);
     for path in dataset.files.keys().filter(|path| *path != "") {
         let path = directory.join(path);
         let hidden = mounted
@@ -217,8 +210,7 @@ pub(super) fn setfacl(state: &mut State, args: &[String]) -> Output {
         };
         acl.insert(who.to_owned(), permissions.to_owned());
     }
-    let mut above = state.mounts.iter().rev();
-    let mount = above.find(|mount| at.starts_with(&mount.target));
+    let mount = state.mounts.containing(at);
     if let Some(mount) = mount.filter(|mount| mount.fstype == "zfs")
         && props::value(state, &mount.source, "acltype") != "posix"
     {

@@ -84,10 +84,9 @@ impl State {
                 .partitions
                 .iter()
                 .any(|(number, partition)| part(number) && !partition.holders.is_empty());
-        held || self
-            .mounts
+        held || paths
             .iter()
-            .any(|mount| paths.contains(&mount.source))
+            .any(|path| self.mounts.of(path).next().is_some())
             || self.swaps.iter().any(|path| paths.contains(path))
             || self
                 .pools

@@ -193,7 +193,7 @@ impl Node {
 /// Swap counts as a mount point.
 fn mountpoints(state: &State, name: &str) -> Value {
     let path = format!("/dev/{name}");
-    let mounted = state.mounts.iter().filter(|mount| mount.source == path);
+    let mounted = state.mounts.of(&path);
     let mut targets: Vec<&str> = mounted.map(|mount| mount.target.as_str()).collect();
     if state.swaps.contains(&path) {
         targets.push("[SWAP]");

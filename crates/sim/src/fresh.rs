@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 
 use super::state::{
-    Arc, Disk, Entry, EntryKind, FORMAT, Mount, Partition, Signature, State, Storage,
+    Arc, Datasets, Disk, Entry, EntryKind, FORMAT, Mount, Partition, Signature, State, Storage,
 };
 
 /// 64 GiB.
@@ -36,8 +36,8 @@ pub(super) fn host(drives: &[(&str, u64)]) -> State {
         memory: MEMORY,
         disks,
         pools: BTreeMap::new(),
-        datasets: BTreeMap::new(),
-        mounts: system_mounts(),
+        datasets: Datasets::default(),
+        mounts: system_mounts().into(),
         swaps: BTreeSet::new(),
         files: files(),
         users: names(&[("nobody", 65534), ("root", 0), ("www-data", 33)]),

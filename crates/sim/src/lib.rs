@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod datasets;
 mod device;
 mod disk;
 mod fault;
@@ -18,6 +19,7 @@ mod fresh;
 mod half_table;
 mod health;
 mod mount;
+mod mounts;
 mod nfs;
 mod pct;
 mod props;

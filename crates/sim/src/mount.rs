@@ -62,9 +62,8 @@ pub(super) fn mount(state: &mut State, name: &str) -> Result<(), String> {
     if props::value(state, name, "overlay") == "off" && !state.is_empty(&path) {
         return Err(format!("cannot mount '{target}': directory is not empty\n"));
     }
-    if let Some(dataset) = state.datasets.get_mut(name) {
-        dataset
-            .files
+    if let Some(files) = state.datasets.files_mut(name) {
+        files
             .entry(Utf8PathBuf::new())
             .or_insert_with(Entry::directory);
     }

@@ -3,6 +3,8 @@
 //! Reads `/etc/exports` and `/etc/exports.d/*.exports` with exportfs's grammar: a word that it does
 //! not know makes it drop the rest of that file, and exit 1.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use phoenix_host::command::Output;
@@ -126,6 +128,7 @@ pub(super) fn reload(state: &mut State) -> Output {
     let mut reader = Reader {
         state,
         exports: Vec::new(),
+        known: BTreeMap::new(),
         stderr: String::new(),
         failed: false,
     };
@@ -180,6 +183,8 @@ fn text(state: &State, path: &Utf8Path) -> Option<String> {
 struct Reader<'a> {
     state: &'a State,
     exports: Vec<Export>,
+    /// Where in `exports` a path for a client is.
+    known: BTreeMap<(String, String), usize>,
     stderr: String,
     failed: bool,
 }
@@ -271,11 +276,10 @@ impl Reader<'_> {
             client: client.to_owned(),
             options: options.shown(),
         };
-        let twin = self
-            .exports
-            .iter()
-            .find(|old| old.path == new.path && old.client == new.client);
+        let key = (new.path.clone(), new.client.clone());
+        let twin = self.known.get(&key).and_then(|at| self.exports.get(*at));
         let Some(twin) = twin else {
+            self.known.insert(key, self.exports.len());
             self.exports.push(new);
             return;
         };

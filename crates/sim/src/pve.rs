@@ -454,9 +454,7 @@ fn activate_pool(
 ) -> Result<(), Refusal> {
     let dataset = options.get("pool").cloned().unwrap_or_default();
     let pool = dataset.split('/').next().unwrap_or_default();
-    let below = format!("{dataset}/");
-    let mounted = |source: &String| *source == dataset || source.starts_with(&below);
-    if state.mounts.iter().any(|mount| mounted(&mount.source)) {
+    if state.mounts.any_of_tree(&dataset) {
         return Ok(());
     }
     if !state.pools.contains_key(pool) {

@@ -37,22 +37,8 @@ impl State {
         };
         dataset
             .referenced
-            .saturating_add(unused_refreservation(dataset))
-            .saturating_add(self.used_by_children(name))
-    }
-
-    /// Bytes that the children of a dataset take from it.
-    pub(super) fn used_by_children(&self, name: &str) -> u64 {
-        let prefix = format!("{name}/");
-        self.datasets
-            .range(prefix.clone()..)
-            .take_while(|(child, _)| child.starts_with(&prefix))
-            .filter(|(child, _)| {
-                let below = child.strip_prefix(&prefix);
-                below.is_some_and(|below| !below.contains('/'))
-            })
-            .map(|(child, dataset)| self.used(child).max(number(dataset, "reservation")))
-            .fold(0, u64::saturating_add)
+            .saturating_add(dataset.unused_refreservation())
+            .saturating_add(self.datasets.used_by_children(name))
     }
 
     /// What `zfs get available` shows.
@@ -62,8 +48,8 @@ impl State {
         };
         let left = self
             .directory_available(name)
-            .saturating_add(unused_refreservation(dataset));
-        match number(dataset, "refquota") {
+            .saturating_add(dataset.unused_refreservation());
+        match dataset.number("refquota") {
             0 => left,
             limit => left.min(limit.saturating_sub(dataset.referenced)),
         }
@@ -76,18 +62,18 @@ impl State {
         };
         match property {
             "quota" if new > 0 => {
-                let floor = self.used(name).max(number(dataset, "reservation"));
+                let floor = self.used(name).max(dataset.number("reservation"));
                 require(new >= floor, NoSpace::BelowUsed)
             }
             "refquota" if new > 0 => {
-                let floor = dataset.referenced.max(number(dataset, "refreservation"));
+                let floor = dataset.referenced.max(dataset.number("refreservation"));
                 require(new >= floor, NoSpace::BelowUsed)
             }
             "reservation" => {
                 let used = self.used(name);
-                let before = used.max(number(dataset, "reservation"));
+                let before = used.max(dataset.number("reservation"));
                 let more = used.max(new).saturating_sub(before);
-                let quota = number(dataset, "quota");
+                let quota = dataset.number("quota");
                 let left = match name.rsplit_once('/') {
                     Some((parent, _)) => self.directory_available(parent),
                     None => self.directory_available(name),
@@ -98,9 +84,9 @@ impl State {
                 )
             }
             "refreservation" => {
-                let before = dataset.referenced.max(number(dataset, "refreservation"));
+                let before = dataset.referenced.max(dataset.number("refreservation"));
                 let more = dataset.referenced.max(new).saturating_sub(before);
-                let limit = number(dataset, "refquota");
+                let limit = dataset.number("refquota");
                 require(
                     more <= self.directory_available(name) && (limit == 0 || new <= limit),
                     NoSpace::AboveAvailable,
@@ -116,13 +102,13 @@ impl State {
             return 0;
         };
         let used = self.used(name);
-        let own = match number(dataset, "quota") {
+        let own = match dataset.number("quota") {
             0 => u64::MAX,
             quota => quota.saturating_sub(used),
         };
         let above = match name.rsplit_once('/') {
             Some((parent, _)) => {
-                let promised = number(dataset, "reservation").saturating_sub(used);
+                let promised = dataset.number("reservation").saturating_sub(used);
                 self.directory_available(parent).saturating_add(promised)
             }
             None => self
@@ -148,17 +134,20 @@ pub(super) fn volume_reservation(size: u64, block_size: u64) -> u64 {
     size.saturating_add(indirect * 2 * INDIRECT_BLOCK)
 }
 
-/// The part of a `refreservation` that data do not fill yet.
-pub(super) fn unused_refreservation(dataset: &Dataset) -> u64 {
-    number(dataset, "refreservation").saturating_sub(dataset.referenced)
-}
+impl Dataset {
+    /// The part of a `refreservation` that data do not fill yet.
+    pub(super) fn unused_refreservation(&self) -> u64 {
+        self.number("refreservation")
+            .saturating_sub(self.referenced)
+    }
 
-fn number(dataset: &Dataset, property: &str) -> u64 {
-    dataset
-        .properties
-        .get(property)
-        .and_then(|setting| setting.value.parse().ok())
-        .unwrap_or(0)
+    /// A limit of its own in bytes, 0 if it has none.
+    pub(super) fn number(&self, property: &str) -> u64 {
+        self.properties
+            .get(property)
+            .and_then(|setting| setting.value.parse().ok())
+            .unwrap_or(0)
+    }
 }
 
 fn require(holds: bool, otherwise: NoSpace) -> Result<(), NoSpace> {

@@ -9,6 +9,8 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
+pub use super::datasets::Datasets;
+pub use super::mounts::Mounts;
 use phoenix_host::command::Program;
 
 /// The version of the state file that this build reads and writes.
@@ -32,9 +34,9 @@ pub struct State {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exported: BTreeMap<String, Exported>,
     /// Datasets of the imported pools by full name.
-    pub datasets: BTreeMap<String, Dataset>,
+    pub datasets: Datasets,
     /// What is mounted where, oldest first: a later one hides what is below its target.
-    pub mounts: Vec<Mount>,
+    pub mounts: Mounts,
     /// Paths of the devices that hold swap space in use.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub swaps: BTreeSet<String>,
@@ -425,18 +427,14 @@ impl State {
     /// Where a dataset is mounted.
     pub(super) fn mounted_at(&self, dataset: &str) -> Option<&Mount> {
         self.mounts
-            .iter()
-            .rfind(|mount| mount.fstype == "zfs" && mount.source == dataset)
+            .of(dataset)
+            .filter(|mount| mount.fstype == "zfs")
+            .last()
     }
 
     /// A dataset's descendants, without itself, parents before children.
     pub(super) fn descendants(&self, name: &str) -> Vec<String> {
-        let prefix = format!("{name}/");
-        self.datasets
-            .range(prefix.clone()..)
-            .map(|(name, _)| name)
-            .take_while(|name| name.starts_with(&prefix))
-            .cloned()
-            .collect()
+        let below = self.datasets.below(name);
+        below.map(|(name, _)| name.clone()).collect()
     }
 }

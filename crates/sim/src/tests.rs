@@ -142,7 +142,9 @@ fn scsi_host() -> SimHost {
     let host = SimHost::fresh();
     host.edit(|state| {
         state.disks.clear();
-        state.mounts[0].source = "/dev/vda".to_owned();
+        state
+            .mounts
+            .edit(|list| list[0].source = "/dev/vda".to_owned());
         let serials = ["16000", "14000", "18000", "20000", "22000", "24000"];
         let wwns = ["3e80", "36b0", "4650", "4e20", "55f0", "5dc0"];
         for (letter, (serial, wwn)) in ('a'..).zip(serials.iter().zip(wwns)) {

@@ -3,6 +3,8 @@
 //! A dataset keeps its own files, so that unmounting it uncovers the directory below it as on a
 //! real host.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::state::{Entry, EntryKind, State};
@@ -35,7 +37,7 @@ impl State {
     pub(super) fn entry_mut(&mut self, path: &Utf8Path) -> Option<&mut Entry> {
         match self.place(path) {
             Place::Root(path) => self.files.get_mut(&path),
-            Place::Dataset(name, path) => self.datasets.get_mut(&name)?.files.get_mut(&path),
+            Place::Dataset(name, path) => self.datasets.files_mut(&name)?.get_mut(&path),
             Place::Virtual => None,
         }
     }
@@ -53,8 +55,8 @@ impl State {
                 self.files.insert(path, entry);
             }
             Place::Dataset(name, path) => {
-                if let Some(dataset) = self.datasets.get_mut(&name) {
-                    dataset.files.insert(path, entry);
+                if let Some(files) = self.datasets.files_mut(&name) {
+                    files.insert(path, entry);
                 }
             }
             Place::Virtual => return Err("No such file or directory"),
@@ -79,11 +81,11 @@ impl State {
     /// Whether nothing is in a directory. A mount below it counts as something.
     pub(super) fn is_empty(&self, path: &Utf8Path) -> bool {
         let in_tree = match self.place(path) {
-            Place::Root(path) => has_children(self.files.keys(), &path),
+            Place::Root(path) => has_children(&self.files, &path),
             Place::Dataset(name, path) => self
                 .datasets
                 .get(&name)
-                .is_some_and(|dataset| has_children(dataset.files.keys(), &path)),
+                .is_some_and(|dataset| has_children(&dataset.files, &path)),
             Place::Virtual => true,
         };
         !in_tree
@@ -91,17 +93,11 @@ impl State {
 
     /// Whether a file system is mounted exactly here.
     pub(super) fn is_mount_point(&self, path: &Utf8Path) -> bool {
-        self.mounts.iter().any(|mount| mount.target == path)
+        self.mounts.at(path).is_some()
     }
 
     fn place(&self, path: &Utf8Path) -> Place {
-        // Mounts are listed oldest first, and each hides all older ones below its target: the
-        // youngest one that contains the path is the one that is seen.
-        let mount = self.mounts.iter().rfind(|mount| {
-            // The bytes first: comparing components of ten thousand neighbours takes seconds.
-            path.as_str().starts_with(mount.target.as_str()) && path.starts_with(&mount.target)
-        });
-        match mount {
+        match self.mounts.containing(path) {
             Some(mount) if mount.fstype == "zfs" => {
                 let inside = path.strip_prefix(&mount.target).unwrap_or(path);
                 Place::Dataset(mount.source.clone(), inside.to_owned())
@@ -112,9 +108,11 @@ impl State {
     }
 }
 
-fn has_children<'a>(
-    mut paths: impl Iterator<Item = &'a Utf8PathBuf>,
-    directory: &Utf8Path,
-) -> bool {
-    paths.any(|path| path.as_path() != directory && path.parent() == Some(directory))
+fn has_children(files: &BTreeMap<Utf8PathBuf, Entry>, directory: &Utf8Path) -> bool {
+    // Paths are ordered by their components: what is in a directory comes right after it.
+    let mut after = files
+        .range(directory.to_owned()..)
+        .map(|(path, _)| path)
+        .filter(|path| *path != directory);
+    after.next().is_some_and(|path| path.starts_with(directory))
 }

@@ -122,8 +122,8 @@ fn any_property(state: &State, name: &str, dataset: &Dataset, property: &str) ->
         "available" => state.available(name).to_string(),
         "referenced" | "usedbydataset" | "written" => dataset.referenced.to_string(),
         "logicalused" | "logicalreferenced" => (dataset.referenced / 2).to_string(),
-        "usedbychildren" => state.used_by_children(name).to_string(),
-        "usedbyrefreservation" => space::unused_refreservation(dataset).to_string(),
+        "usedbychildren" => state.datasets.used_by_children(name).to_string(),
+        "usedbyrefreservation" => dataset.unused_refreservation().to_string(),
         "usedbysnapshots" => "0".to_owned(),
         "compressratio" | "refcompressratio" => "1.00".to_owned(),
         "mounted" if is_volume => "-".to_owned(),
@@ -297,7 +297,7 @@ fn store(state: &mut State, name: &str, checked: Vec<(String, String)>) -> Outpu
         put(state, name, &property, value);
     }
     if cannot_mount {
-        state.mounts.retain(|mount| mount.source != name);
+        state.mounts.unmount(name);
     }
     for dataset in affected {
         // A mount that fails here is silent: `zfs set` exits 0 all the same.
@@ -340,7 +340,9 @@ fn unmount_all(state: &mut State, name: &str) -> Vec<String> {
         .filter(|name| belongs_back(state, name))
         .cloned()
         .collect();
-    state.mounts.retain(|mount| !names.contains(&mount.source));
+    for name in &names {
+        state.mounts.unmount(name);
+    }
     back
 }
 
@@ -383,9 +385,5 @@ fn set_limit(state: &mut State, name: &str, property: &str, new: u64) -> Result<
 }
 
 pub(super) fn put(state: &mut State, name: &str, property: &str, value: String) {
-    if let Some(dataset) = state.datasets.get_mut(name) {
-        dataset
-            .properties
-            .insert(property.to_owned(), Setting::local(value));
-    }
+    state.datasets.set(name, property, Setting::local(value));
 }

@@ -145,7 +145,7 @@ fn prepare(state: &mut State, request: &Request) -> Result<Dataset, String> {
         Some(0) => return Err("volume size cannot be zero".to_owned()),
         Some(_) => Some(Volume {
             block_size: take_block_size(&mut properties),
-            minor: free_minor(state),
+            minor: state.datasets.free_minor(),
         }),
         None => None,
     };
@@ -252,19 +252,6 @@ fn take_block_size(properties: &mut BTreeMap<String, Setting>) -> u64 {
         .remove("volblocksize")
         .and_then(|setting| setting.value.parse().ok())
         .unwrap_or(DEFAULT)
-}
-
-fn free_minor(state: &State) -> u32 {
-    let taken: Vec<u32> = state
-        .datasets
-        .values()
-        .filter_map(|dataset| Some(dataset.volume.as_ref()?.minor))
-        .collect();
-    // Each zvol has room for fifteen partitions.
-    (0..)
-        .step_by(16)
-        .find(|minor| !taken.contains(minor))
-        .unwrap_or(0)
 }
 
 /// The rules of `zfs_crypto_create`.

@@ -29,12 +29,12 @@ pub(super) fn export(state: &mut State, args: &[String]) -> Output {
     };
     let mut names = state.descendants(name);
     names.push(name.clone());
-    state
-        .mounts
-        .retain(|mount| mount.fstype != "zfs" || !names.contains(&mount.source));
+    for name in &names {
+        state.mounts.unmount(name);
+    }
     let datasets = names
         .into_iter()
-        .filter_map(|name| state.datasets.remove_entry(&name))
+        .filter_map(|name| Some((name.clone(), state.datasets.remove(&name)?)))
         .collect();
     state
         .exported
@@ -98,7 +98,9 @@ pub(super) fn import(state: &mut State, args: &[String]) -> Output {
     };
     state.pools.insert(name, pool);
     let names: Vec<String> = datasets.keys().cloned().collect();
-    state.datasets.extend(datasets);
+    for (name, dataset) in datasets {
+        state.datasets.insert(name, dataset);
+    }
     let mut output = Output::success("");
     for name in names {
         if super::props::value(state, &name, "canmount") == "on"

@@ -194,7 +194,7 @@ pub fn comparable(state: &State) -> State {
     }
     state
         .mounts
-        .sort_by(|a, b| (&a.target, &a.source).cmp(&(&b.target, &b.source)));
+        .edit(|list| list.sort_by(|a, b| (&a.target, &a.source).cmp(&(&b.target, &b.source))));
     if let Some(exports) = &mut state.exports {
         exports.sort_by(|a, b| (&a.path, &a.client).cmp(&(&b.path, &b.client)));
     }

@@ -91,14 +91,12 @@ fn zfs_root() -> SimHost {
                 .collect(),
         };
         state.datasets.insert("rpool/ROOT/pve-1".to_owned(), root);
-        state.mounts.insert(
-            1,
-            Mount {
-                source: "rpool/ROOT/pve-1".to_owned(),
-                target: "/".into(),
-                fstype: "zfs".to_owned(),
-            },
-        );
+        let mount = Mount {
+            source: "rpool/ROOT/pve-1".to_owned(),
+            target: "/".into(),
+            fstype: "zfs".to_owned(),
+        };
+        state.mounts.edit(|list| list.insert(1, mount));
     })
     .unwrap();
     host

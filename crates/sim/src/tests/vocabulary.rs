@@ -94,7 +94,8 @@ fn two_processes_share_a_state_file() {
         .unwrap()
         .state()
         .datasets
-        .into_keys()
+        .keys()
+        .cloned()
         .collect();
     assert_eq!(names, ["quick", "quick/a", "quick/b"]);
 
