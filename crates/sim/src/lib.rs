@@ -11,6 +11,7 @@
 
 mod access;
 mod datasets;
+mod deed;
 mod device;
 mod disk;
 mod fault;
@@ -47,6 +48,7 @@ use phoenix_host::{Host, HostError, PermissionChange};
 pub use fault::{Fault, FaultKind};
 pub use store::SimError;
 
+use deed::Deed;
 use state::State;
 use store::Store;
 
@@ -81,8 +83,9 @@ impl SimHost {
         Self::new(fresh::host(drives), None)
     }
 
-    /// The host in a state file, which is made with a fresh host if it does not exist. Every
-    /// command that changes the host replaces the file; other processes may use it meanwhile.
+    /// The host in a state file, which is made with a fresh host if it does not exist. Every command
+    /// that changes the host is kept before it answers; other processes may use the file meanwhile.
+    /// A large host keeps what changed in a journal beside the file until it is closed.
     ///
     /// # Errors
     /// When the file cannot be read, written or understood.
@@ -180,10 +183,39 @@ impl Inner {
             return Ok(change(&mut self.state));
         };
         let _guard = store.lock()?;
-        store.refresh(&mut self.state)?;
+        store.refresh_locked(&mut self.state)?;
         let result = change(&mut self.state);
         store.save(&self.state)?;
         Ok(result)
+    }
+
+    /// The same for a change that can be told in a line; `change` does to the state what `deed` says.
+    fn perform<T>(
+        &mut self,
+        deed: impl FnOnce() -> Deed,
+        change: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, SimError> {
+        let Some(store) = &mut self.store else {
+            return Ok(change(&mut self.state));
+        };
+        let _guard = store.lock()?;
+        store.refresh_locked(&mut self.state)?;
+        let result = change(&mut self.state);
+        store.add(&deed(), &self.state)?;
+        Ok(result)
+    }
+
+    /// Leaves a state file behind that is plain JSON. Who cannot leaves it to the next one.
+    fn leave(&mut self) {
+        if let Some(store) = &mut self.store {
+            let _ = store.fold(&mut self.state);
+        }
+    }
+
+    /// Ends this process as `kill -9` does.
+    fn die(&mut self) -> SimError {
+        self.leave();
+        fault::die()
     }
 
     /// Brings the state up to what other processes have made of the file.
@@ -200,9 +232,12 @@ impl Inner {
         if !self.state.faults.iter().any(|fault| fault.matches(typed)) {
             return Ok(None);
         }
-        let fault = self.change(|state| fault::take(&mut state.faults, typed))?;
+        let fault = self.perform(
+            || Deed::Fault(typed.to_owned()),
+            |state| fault::take(&mut state.faults, typed),
+        )?;
         match fault {
-            Some(FaultKind::Kill) => Err(fault::die()),
+            Some(FaultKind::Kill) => Err(self.die()),
             fault => Ok(fault),
         }
     }
@@ -259,12 +294,15 @@ impl Host for SimHost {
             Some(FaultKind::Late | FaultKind::Kill | FaultKind::KillLate) | None => {}
         }
         let output = if writes {
-            inner.change(|state| act(state, command)).map_err(lost)?
+            let deed = || Deed::Run(command.clone());
+            inner
+                .perform(deed, |state| act(state, command))
+                .map_err(lost)?
         } else {
             look(&inner.state, command)
         };
         match fault {
-            Some(FaultKind::KillLate) => Err(lost(fault::die())),
+            Some(FaultKind::KillLate) => Err(lost(inner.die())),
             Some(_) => Err(timed_out()),
             None => Ok(output),
         }
@@ -281,37 +319,46 @@ impl Host for SimHost {
         let mut inner = self.inner();
         let failed = file_error("write", path);
         let fault = inner.begin_write(format!("write-file {path}"), &failed)?;
+        let deed = || Deed::WriteFile {
+            path: path.to_owned(),
+            text: contents.to_owned(),
+        };
         let written = inner
-            .change(|state| files::write(state, path, contents))
+            .perform(deed, |state| files::write(state, path, contents))
             .map_err(&failed)?;
         written.map_err(file_error("write", path))?;
-        end_write(fault, &failed)
+        inner.end_write(fault, &failed)
     }
 
     fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
         let mut inner = self.inner();
         let failed = file_error("write", path);
         let fault = inner.begin_write(format!("write-parameter {path} {value}"), &failed)?;
+        let deed = || Deed::WriteParameter {
+            path: path.to_owned(),
+            value: value.to_owned(),
+        };
         let written = inner
-            .change(|state| files::write_parameter(state, path, value))
+            .perform(deed, |state| files::write_parameter(state, path, value))
             .map_err(&failed)?;
         written.map_err(|kind| HostError::File {
             verb: "write",
             path: path.to_owned(),
             source: kind.into(),
         })?;
-        end_write(fault, &failed)
+        inner.end_write(fault, &failed)
     }
 
     fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
         let mut inner = self.inner();
         let failed = file_error("change", &change.path);
         let fault = inner.begin_write(format!("set-permissions {}", change.path), &failed)?;
+        let deed = || Deed::SetPermissions(change.clone());
         let done = inner
-            .change(|state| access::set_permissions(state, change))
+            .perform(deed, |state| access::set_permissions(state, change))
             .map_err(&failed)?;
         if done {
-            return end_write(fault, &failed);
+            return inner.end_write(fault, &failed);
         }
         Err(HostError::NotMounted {
             path: change.path.clone(),
@@ -332,7 +379,7 @@ impl Host for SimHost {
                 path: path.to_owned(),
                 seconds: wait.as_secs(),
             }),
-            Some(FaultKind::KillLate) => Err(lost(fault::die())),
+            Some(FaultKind::KillLate) => Err(lost(inner.die())),
             Some(_) | None => Ok(HeldLock::nothing()),
         }
     }
@@ -353,17 +400,24 @@ impl Inner {
             _ => Ok(fault),
         }
     }
+
+    /// A write that is no command, after it was done.
+    fn end_write(
+        &mut self,
+        fault: Option<FaultKind>,
+        failed: impl Fn(SimError) -> HostError,
+    ) -> Result<(), HostError> {
+        match fault {
+            Some(FaultKind::KillLate) => Err(failed(self.die())),
+            Some(_) => Err(failed(SimError::Fault)),
+            None => Ok(()),
+        }
+    }
 }
 
-/// A write that is no command, after it was done.
-fn end_write(
-    fault: Option<FaultKind>,
-    failed: impl Fn(SimError) -> HostError,
-) -> Result<(), HostError> {
-    match fault {
-        Some(FaultKind::KillLate) => Err(failed(fault::die())),
-        Some(_) => Err(failed(SimError::Fault)),
-        None => Ok(()),
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

@@ -1,0 +1,51 @@
+//! What was done to a simulated host, as a value that can be kept and done again.
+//!
+//! Owns the line of the journal. The simulator has no clock and no chance in it, so that the same
+//! deeds on the same state always end in the same state.
+
+use camino::Utf8PathBuf;
+use phoenix_host::PermissionChange;
+use phoenix_host::command::Command;
+use serde::{Deserialize, Serialize};
+
+use super::state::State;
+use super::{access, fault, files};
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Deed {
+    /// A command was run.
+    Run(Command),
+    /// A file was written.
+    WriteFile { path: Utf8PathBuf, text: String },
+    /// A kernel parameter was set.
+    WriteParameter { path: Utf8PathBuf, value: String },
+    /// Owners or modes were changed.
+    SetPermissions(PermissionChange),
+    /// Faults that wait for such a command have counted it.
+    Fault(String),
+}
+
+impl Deed {
+    /// Does it to a state. What came of it was told when it was done for the first time.
+    pub(super) fn again(&self, state: &mut State) {
+        match self {
+            Self::Run(command) => {
+                let _ = super::act(state, command);
+            }
+            Self::WriteFile { path, text } => {
+                let _ = files::write(state, path, text);
+            }
+            Self::WriteParameter { path, value } => {
+                let _ = files::write_parameter(state, path, value);
+            }
+            Self::SetPermissions(change) => {
+                access::set_permissions(state, change);
+            }
+            Self::Fault(typed) => {
+                fault::take(&mut state.faults, typed);
+            }
+        }
+    }
+}
