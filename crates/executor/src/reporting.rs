@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Effect, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError};
 
 use crate::run::Message;
 use crate::schedule::StepIndex;
@@ -34,10 +34,6 @@ impl<'a> Reporting<'a> {
         // The coordinator listens until every started step has reported.
         let _ = self.sender.send(message);
     }
-
-    fn tell_own(&self, argv: Vec<String>, result: &Result<(), HostError>, started: Instant) {
-        self.tell(argv, result.is_ok().then_some(0), started);
-    }
 }
 
 impl Host for Reporting<'_> {
@@ -55,42 +51,10 @@ impl Host for Reporting<'_> {
         self.host.read_file(path)
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+    fn change(&self, change: &Change) -> Result<(), HostError> {
         let started = Instant::now();
-        let result = self.host.write_file(path, contents);
-        self.tell_own(
-            vec!["write-file".to_owned(), path.to_string()],
-            &result,
-            started,
-        );
-        result
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        let started = Instant::now();
-        let result = self.host.write_parameter(path, value);
-        let argv = vec![
-            "write-parameter".to_owned(),
-            path.to_string(),
-            value.to_owned(),
-        ];
-        self.tell_own(argv, &result, started);
-        result
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        let started = Instant::now();
-        let result = self.host.set_permissions(change);
-        let fields = [
-            change.uid.map(|uid| format!("uid={uid}")),
-            change.gid.map(|gid| format!("gid={gid}")),
-            change.mode.map(|mode| format!("mode={mode:04o}")),
-        ];
-        let argv = ["set-permissions".to_owned(), change.path.to_string()]
-            .into_iter()
-            .chain(fields.into_iter().flatten())
-            .collect();
-        self.tell_own(argv, &result, started);
+        let result = self.host.change(change);
+        self.tell(change.words(), result.is_ok().then_some(0), started);
         result
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Effect, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError};
 
 use crate::shared_commands::SharedCommands;
 use crate::shared_locks::SharedLocks;
@@ -51,18 +51,8 @@ impl Host for SharedHost<'_> {
         self.host.read_file(path)
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.commands
-            .change(|| self.host.write_file(path, contents))
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        self.commands
-            .change(|| self.host.write_parameter(path, value))
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        self.commands.change(|| self.host.set_permissions(change))
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        self.commands.change(|| self.host.change(change))
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Output, Program};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError};
 
 use crate::mutex::lock;
 
@@ -92,15 +92,7 @@ impl Host for Slow {
         Ok(None)
     }
 
-    fn write_file(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    fn write_parameter(&self, _: &Utf8Path, _: &str) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
+    fn change(&self, _: &Change) -> Result<(), HostError> {
         Ok(())
     }
 

@@ -1,11 +1,83 @@
-//! What may be changed in a mounted directory.
+//! What may be changed on a host without a command.
 //!
-//! Owns what is asked for; the hosts do it.
+//! Owns what is asked for, and its words for the journal, recordings and guards; the hosts do it.
 
-use camino::Utf8PathBuf;
+use std::fmt;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-/// See [`Host::set_permissions`](crate::Host::set_permissions).
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Replaces a file: temporary file beside it, fsync, rename. An existing file keeps its mode
+    /// and owner; a new one gets mode 0644. The file's directory is made if only that is missing:
+    /// Debian ships no `/etc/exports.d`. A path that is a link is refused.
+    WriteFile(Utf8PathBuf, String),
+    /// Writes a kernel parameter below `/sys` or `/proc` in place.
+    WriteParameter(Utf8PathBuf, String),
+    /// Changes who may use a mounted directory.
+    SetPermissions(PermissionChange),
+}
+
+impl Change {
+    /// The file or directory that changes.
+    pub fn path(&self) -> &Utf8Path {
+        match self {
+            Self::WriteFile(path, _) | Self::WriteParameter(path, _) => path,
+            Self::SetPermissions(change) => &change.path,
+        }
+    }
+
+    /// The change as the journal has it, like the words of a command: `write-file PATH`,
+    /// `write-parameter PATH VALUE`, `set-permissions PATH [uid=N] [gid=N] [mode=OCTAL]`. The
+    /// contents of a file are not in it.
+    pub fn words(&self) -> Vec<String> {
+        let path = self.path().to_string();
+        match self {
+            Self::WriteFile(..) => vec!["write-file".to_owned(), path],
+            Self::WriteParameter(_, value) => {
+                vec!["write-parameter".to_owned(), path, value.clone()]
+            }
+            Self::SetPermissions(change) => {
+                let fields = [
+                    change.uid.map(|uid| format!("uid={uid}")),
+                    change.gid.map(|gid| format!("gid={gid}")),
+                    change.mode.map(|mode| format!("mode={mode:04o}")),
+                ];
+                ["set-permissions".to_owned(), path]
+                    .into_iter()
+                    .chain(fields.into_iter().flatten())
+                    .collect()
+            }
+        }
+    }
+
+    /// What a host does here, for [`HostError::File`](crate::HostError::File).
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::WriteFile(..) | Self::WriteParameter(..) => "write",
+            Self::SetPermissions(_) => "change",
+        }
+    }
+}
+
+/// For a sentence: `writing /etc/exports`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WriteFile(path, _) | Self::WriteParameter(path, _) => write!(f, "writing {path}"),
+            Self::SetPermissions(change) => {
+                write!(f, "changing the permissions of {}", change.path)
+            }
+        }
+    }
+}
+
+/// Changes owner, group or mode of the root directory of a mounted dataset, and of everything
+/// below it if that is asked for, through the opened directory, so that a mount that goes away in
+/// between is never confused with the empty directory below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionChange {

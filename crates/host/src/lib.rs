@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod command;
+pub mod interposed;
 pub mod local;
 pub mod lock;
 pub mod octal;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use change::PermissionChange;
+pub use change::{Change, PermissionChange};
 use command::{Command, Output};
 use lock::HeldLock;
 
@@ -39,29 +40,12 @@ pub trait Host: Send + Sync {
     /// When the file exists and cannot be read, is no UTF-8, or is larger than the limit.
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError>;
 
-    /// Replaces a file: temporary file beside it, fsync, rename. An existing file keeps its mode
-    /// and owner; a new one gets mode 0644. The file's directory is made if only that is missing:
-    /// Debian ships no `/etc/exports.d`.
+    /// Changes something that is no command's business, and nothing else: see [`Change`].
     ///
     /// # Errors
-    /// When the path is a link or the file cannot be written; the old contents are still there
-    /// then.
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError>;
-
-    /// Writes a kernel parameter below `/sys` or `/proc` in place.
-    ///
-    /// # Errors
-    /// When the kernel refuses the value.
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError>;
-
-    /// Changes owner, group or mode of the root directory of a mounted dataset, and of everything
-    /// below it if that is asked for, through the
-    /// opened directory, so that a mount that goes away in between is never confused with the
-    /// empty directory below it.
-    ///
-    /// # Errors
-    /// When the dataset is not mounted at the path or the change is refused.
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError>;
+    /// When it was not changed; what was there before is still there then, apart from a tree of
+    /// which only a part could be changed.
+    fn change(&self, change: &Change) -> Result<(), HostError>;
 
     /// Takes a lock (`flock(2)`) that other programs of the host respect, waiting up to `wait` for
     /// them; it is held until the returned value is dropped. Where the directory of the lock does
@@ -70,6 +54,22 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When another program still has the lock after `wait`, or the file cannot be used.
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError>;
+
+    /// [`Change::WriteFile`].
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        self.change(&Change::WriteFile(path.to_owned(), contents.to_owned()))
+    }
+
+    /// [`Change::WriteParameter`].
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        self.change(&Change::WriteParameter(path.to_owned(), value.to_owned()))
+    }
 }
 
 /// A borrowed host is a host, so that a guard such as [`readonly::ReadOnly`] can stand before one
@@ -83,16 +83,8 @@ impl<H: Host + ?Sized> Host for &H {
         (**self).read_file(path)
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        (**self).write_file(path, contents)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        (**self).write_parameter(path, value)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        (**self).set_permissions(change)
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        (**self).change(change)
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

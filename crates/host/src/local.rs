@@ -19,7 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::command::{Command, Output, Program};
 use crate::lock::{self, HeldLock};
-use crate::{Host, HostError, PermissionChange};
+use crate::{Change, Host, HostError};
 use process::{Limits, NEVER, Start, Stopped};
 
 /// Where Debian and Proxmox keep the programs of root.
@@ -100,18 +100,20 @@ impl Host for LocalHost {
         file::read(path).map_err(|source| failed("read", path, source))
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        file::replace(path, contents).map_err(|source| failed("write", path, source))
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        file::write_parameter(path, value).map_err(|source| failed("write", path, source))
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        let mounts = fs::read_to_string(permissions::MOUNTINFO_FILE)
-            .map_err(|source| failed("read", Utf8Path::new(permissions::MOUNTINFO_FILE), source))?;
-        permissions::change(&mounts, change)
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        let wrong = |source| failed(change.verb(), change.path(), source);
+        match change {
+            Change::WriteFile(path, contents) => file::replace(path, contents).map_err(wrong),
+            Change::WriteParameter(path, value) => {
+                file::write_parameter(path, value).map_err(wrong)
+            }
+            Change::SetPermissions(change) => {
+                let table = Utf8Path::new(permissions::MOUNTINFO_FILE);
+                let mounts =
+                    fs::read_to_string(table).map_err(|source| failed("read", table, source))?;
+                permissions::change(&mounts, change)
+            }
+        }
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use crate::command::{Command, Effect, Output, Program};
 use crate::lock::HeldLock;
-use crate::{Host, HostError, PermissionChange};
+use crate::{Change, Host, HostError};
 
 /// Passes on what only looks and refuses everything else. Whoever reads a host for a plan, or for a
 /// list of its drives, holds it through this.
@@ -28,19 +28,8 @@ impl<H: Host> Host for ReadOnly<H> {
         self.0.read_file(path)
     }
 
-    fn write_file(&self, path: &Utf8Path, _contents: &str) -> Result<(), HostError> {
-        Err(refused(format!("writing {path}")))
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, _value: &str) -> Result<(), HostError> {
-        Err(refused(format!("writing {path}")))
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        Err(refused(format!(
-            "changing the permissions of {}",
-            change.path
-        )))
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        Err(refused(change.to_string()))
     }
 
     fn lock(&self, path: &Utf8Path, _wait: Duration) -> Result<HeldLock, HostError> {

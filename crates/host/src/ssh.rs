@@ -27,7 +27,7 @@ use crate::local::permissions::{MOUNTINFO_FILE, must_be_made, not_mounted};
 use crate::local::process::{Limits, Stopped, into_text};
 use crate::local::{SEARCH_PATH, failed};
 use crate::lock::HeldLock;
-use crate::{Host, HostError, PermissionChange};
+use crate::{Change, Host, HostError, PermissionChange};
 use connection::{Answer, Connection, Interruption};
 
 pub use error::{ConnectError, ConnectProblem};
@@ -138,6 +138,36 @@ impl SshHost {
             source: io::Error::other(reason),
         }
     }
+
+    fn replace_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+        let directory = file::directory_of(path).map_err(|source| failed("write", path, source))?;
+        let script = script::replace(path, directory, contents);
+        must_succeed("write", path, &self.ask_file("write", path, script)?)
+    }
+
+    fn write_in_place(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
+        file::must_be_parameter(path).map_err(|source| failed("write", path, source))?;
+        let script = script::write_parameter(path, value);
+        must_succeed("write", path, &self.ask_file("write", path, script)?)
+    }
+
+    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
+        // chmod(1) follows links, and whoever can write into the tree could put one in its way.
+        if change.recursive {
+            let message = "a whole tree is not changed over ssh, where its owner could lead the \
+                           change astray through a link; run phoenix on the host itself";
+            let source = io::Error::new(io::ErrorKind::Unsupported, message);
+            return Err(failed("change", &change.path, source));
+        }
+        let script = script::set_permissions(change, Utf8Path::new(MOUNTINFO_FILE));
+        let answer = self.ask_file("change", &change.path, script)?;
+        must_succeed("change", &change.path, &answer)?;
+        let text = into_text(answer.stdout);
+        let Some((uid, gid, mode)) = script::parse_owner_and_mode(&text) else {
+            return Err(not_mounted(change));
+        };
+        must_be_made(change, uid, gid, mode)
+    }
 }
 
 /// The limits of a whole exchange. The frame around an answer is not the answer's fault.
@@ -196,34 +226,12 @@ impl Host for SshHost {
         Err(failed("read", path, io::Error::other(reason)))
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        let directory = file::directory_of(path).map_err(|source| failed("write", path, source))?;
-        let script = script::replace(path, directory, contents);
-        must_succeed("write", path, &self.ask_file("write", path, script)?)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        file::must_be_parameter(path).map_err(|source| failed("write", path, source))?;
-        let script = script::write_parameter(path, value);
-        must_succeed("write", path, &self.ask_file("write", path, script)?)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        // chmod(1) follows links, and whoever can write into the tree could put one in its way.
-        if change.recursive {
-            let message = "a whole tree is not changed over ssh, where its owner could lead the \
-                           change astray through a link; run phoenix on the host itself";
-            let source = io::Error::new(io::ErrorKind::Unsupported, message);
-            return Err(failed("change", &change.path, source));
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        match change {
+            Change::WriteFile(path, contents) => self.replace_file(path, contents),
+            Change::WriteParameter(path, value) => self.write_in_place(path, value),
+            Change::SetPermissions(change) => self.set_permissions(change),
         }
-        let script = script::set_permissions(change, Utf8Path::new(MOUNTINFO_FILE));
-        let answer = self.ask_file("change", &change.path, script)?;
-        must_succeed("change", &change.path, &answer)?;
-        let text = into_text(answer.stdout);
-        let Some((uid, gid, mode)) = script::parse_owner_and_mode(&text) else {
-            return Err(not_mounted(change));
-        };
-        must_be_made(change, uid, gid, mode)
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

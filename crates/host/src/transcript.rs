@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Output};
 use crate::lock::HeldLock;
-use crate::{Host, HostError, PermissionChange};
+use crate::{Change, Host, HostError};
 
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +29,7 @@ struct Entry {
 enum Request {
     Run(Command),
     ReadFile(Utf8PathBuf),
-    WriteFile(Utf8PathBuf, String),
-    WriteParameter(Utf8PathBuf, String),
-    SetPermissions(PermissionChange),
+    Change(Change),
     Lock(Utf8PathBuf),
 }
 
@@ -62,8 +60,7 @@ impl Request {
         match self {
             Self::Run(command) => command.to_string(),
             Self::ReadFile(path) => format!("read {path}"),
-            Self::WriteFile(path, _) | Self::WriteParameter(path, _) => format!("write {path}"),
-            Self::SetPermissions(change) => format!("change the permissions of {}", change.path),
+            Self::Change(change) => change.to_string(),
             Self::Lock(path) => format!("lock {path}"),
         }
     }
@@ -78,10 +75,12 @@ impl Request {
                 command: command.to_string(),
                 seconds: command.timeout_seconds,
             },
-            (Failure::NotMounted, Self::SetPermissions(change)) => HostError::NotMounted {
-                path: change.path.clone(),
-                dataset: change.dataset.clone(),
-            },
+            (Failure::NotMounted, Self::Change(Change::SetPermissions(change))) => {
+                HostError::NotMounted {
+                    path: change.path.clone(),
+                    dataset: change.dataset.clone(),
+                }
+            }
             (Failure::Other(words), request) => HostError::Spawn {
                 command: request.describe(),
                 source: io::Error::other(words),
@@ -189,21 +188,9 @@ impl<H: Host, W: Write + Send> Host for RecordHost<H, W> {
         self.record(request, result, |text| Answer::Contents(text.clone()))
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        let request = Request::WriteFile(path.to_owned(), contents.to_owned());
-        let result = self.host.write_file(path, contents);
-        self.record(request, result, |()| Answer::Done)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        let request = Request::WriteParameter(path.to_owned(), value.to_owned());
-        let result = self.host.write_parameter(path, value);
-        self.record(request, result, |()| Answer::Done)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        let request = Request::SetPermissions(change.clone());
-        let result = self.host.set_permissions(change);
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        let request = Request::Change(change.clone());
+        let result = self.host.change(change);
         self.record(request, result, |()| Answer::Done)
     }
 
@@ -294,16 +281,8 @@ impl Host for ReplayHost {
         })
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.done(&Request::WriteFile(path.to_owned(), contents.to_owned()))
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        self.done(&Request::WriteParameter(path.to_owned(), value.to_owned()))
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        self.done(&Request::SetPermissions(change.clone()))
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        self.done(&Request::Change(change.clone()))
     }
 
     fn lock(&self, path: &Utf8Path, _wait: Duration) -> Result<HeldLock, HostError> {

@@ -3,13 +3,12 @@
 //! Owns the line of the journal. The simulator has no clock and no chance in it, so that the same
 //! deeds on the same state always end in the same state.
 
-use camino::Utf8PathBuf;
-use phoenix_host::PermissionChange;
+use phoenix_host::Change;
 use phoenix_host::command::Command;
 use serde::{Deserialize, Serialize};
 
+use super::fault;
 use super::state::State;
-use super::{access, fault, files};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,12 +16,8 @@ use super::{access, fault, files};
 pub(super) enum Deed {
     /// A command was run.
     Run(Command),
-    /// A file was written.
-    WriteFile { path: Utf8PathBuf, text: String },
-    /// A kernel parameter was set.
-    WriteParameter { path: Utf8PathBuf, value: String },
-    /// Owners or modes were changed.
-    SetPermissions(PermissionChange),
+    /// Something that is no command was changed.
+    Change(Change),
     /// Faults that wait for such a command have counted it.
     Fault(String),
 }
@@ -34,14 +29,8 @@ impl Deed {
             Self::Run(command) => {
                 let _ = super::act(state, command);
             }
-            Self::WriteFile { path, text } => {
-                let _ = files::write(state, path, text);
-            }
-            Self::WriteParameter { path, value } => {
-                let _ = files::write_parameter(state, path, value);
-            }
-            Self::SetPermissions(change) => {
-                access::set_permissions(state, change);
+            Self::Change(change) => {
+                let _ = super::make(state, change);
             }
             Self::Fault(typed) => {
                 fault::take(&mut state.faults, typed);

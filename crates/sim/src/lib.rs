@@ -43,7 +43,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use phoenix_host::command::{Command, Effect, Output, Program};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError};
 
 pub use fault::{Fault, FaultKind};
 pub use store::SimError;
@@ -165,7 +165,7 @@ impl SimHost {
     }
 
     /// Everything so far that could change the host, in order: commands as they would be typed,
-    /// and `write-file PATH`, `write-parameter PATH VALUE`, `set-permissions PATH`.
+    /// and the words of each [`Change`].
     pub fn writes(&self) -> Vec<String> {
         self.inner().writes.clone()
     }
@@ -315,55 +315,16 @@ impl Host for SimHost {
         Ok(files::read(&inner.state, path))
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
+    fn change(&self, change: &Change) -> Result<(), HostError> {
         let mut inner = self.inner();
-        let failed = file_error("write", path);
-        let fault = inner.begin_write(format!("write-file {path}"), &failed)?;
-        let deed = || Deed::WriteFile {
-            path: path.to_owned(),
-            text: contents.to_owned(),
-        };
-        let written = inner
-            .perform(deed, |state| files::write(state, path, contents))
+        let failed = file_error(change.verb(), change.path());
+        let fault = inner.begin_write(change.words().join(" "), &failed)?;
+        let deed = || Deed::Change(change.clone());
+        let made = inner
+            .perform(deed, |state| make(state, change))
             .map_err(&failed)?;
-        written.map_err(file_error("write", path))?;
+        made?;
         inner.end_write(fault, &failed)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        let mut inner = self.inner();
-        let failed = file_error("write", path);
-        let fault = inner.begin_write(format!("write-parameter {path} {value}"), &failed)?;
-        let deed = || Deed::WriteParameter {
-            path: path.to_owned(),
-            value: value.to_owned(),
-        };
-        let written = inner
-            .perform(deed, |state| files::write_parameter(state, path, value))
-            .map_err(&failed)?;
-        written.map_err(|kind| HostError::File {
-            verb: "write",
-            path: path.to_owned(),
-            source: kind.into(),
-        })?;
-        inner.end_write(fault, &failed)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        let mut inner = self.inner();
-        let failed = file_error("change", &change.path);
-        let fault = inner.begin_write(format!("set-permissions {}", change.path), &failed)?;
-        let deed = || Deed::SetPermissions(change.clone());
-        let done = inner
-            .perform(deed, |state| access::set_permissions(state, change))
-            .map_err(&failed)?;
-        if done {
-            return inner.end_write(fault, &failed);
-        }
-        Err(HostError::NotMounted {
-            path: change.path.clone(),
-            dataset: change.dataset.clone(),
-        })
     }
 
     /// Nobody else is at work on a simulated host, unless a fault with the pattern `lock PATH` says
@@ -412,6 +373,26 @@ impl Inner {
             Some(_) => Err(failed(SimError::Fault)),
             None => Ok(()),
         }
+    }
+}
+
+/// Makes a change that is no command.
+fn make(state: &mut State, change: &Change) -> Result<(), HostError> {
+    let wrong = file_error::<&str>(change.verb(), change.path());
+    match change {
+        Change::WriteFile(path, contents) => files::write(state, path, contents).map_err(wrong),
+        Change::WriteParameter(path, value) => {
+            files::write_parameter(state, path, value).map_err(|kind| HostError::File {
+                verb: change.verb(),
+                path: path.clone(),
+                source: kind.into(),
+            })
+        }
+        Change::SetPermissions(change) if access::set_permissions(state, change) => Ok(()),
+        Change::SetPermissions(change) => Err(HostError::NotMounted {
+            path: change.path.clone(),
+            dataset: change.dataset.clone(),
+        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sets owner, group, mode and ACL of a dataset's root directory, and of everything in it.
 
 use camino::Utf8Path;
-use phoenix_host::{Host, PermissionChange};
+use phoenix_host::{Change, Host, PermissionChange};
 use phoenix_planner::plan::SetPermissions;
 use phoenix_tools::acl::{self, Acl};
 use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
@@ -33,7 +33,7 @@ pub(super) fn set(operation: &SetPermissions, host: &dyn Host) -> Result<Done, F
             mode: operation.mode,
             recursive: operation.recursive,
         };
-        host.set_permissions(&change)
+        host.change(&Change::SetPermissions(change))
             .map_err(|error| goal.host(&error))?;
     }
     // After the mode, which a mask would take for its own.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use phoenix_config::address::Address;
 use phoenix_host::command::{Command, Output, Program};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{HostError, PermissionChange};
+use phoenix_host::{Change, HostError};
 use phoenix_planner::plan::{
     Action, Class, ConfigSource, FORMAT, Operation, SetArc, Summary as PlanSummary,
 };
@@ -29,18 +29,13 @@ impl Host for Yes {
         Ok(None)
     }
 
-    fn write_file(&self, path: &camino::Utf8Path, _: &str) -> Result<(), HostError> {
-        Err(HostError::ReadOnly {
-            what: path.to_string(),
-        })
-    }
-
-    fn write_parameter(&self, _: &camino::Utf8Path, _: &str) -> Result<(), HostError> {
-        Ok(())
-    }
-
-    fn set_permissions(&self, _: &PermissionChange) -> Result<(), HostError> {
-        Ok(())
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        match change {
+            Change::WriteFile(path, _) => Err(HostError::ReadOnly {
+                what: path.to_string(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn lock(&self, _: &camino::Utf8Path, _: Duration) -> Result<HeldLock, HostError> {

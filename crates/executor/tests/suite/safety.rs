@@ -11,7 +11,7 @@ use phoenix_executor::options::{ApplyOptions, Freshness};
 use phoenix_executor::{ApplyError, apply, is_stale};
 use phoenix_host::command::{Command, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError};
 use phoenix_planner::{Grants, PlanOptions};
 use phoenix_sim::state::{Entry, HalfTable};
 use phoenix_sim::{Fault, FaultKind, SimHost};
@@ -317,16 +317,8 @@ impl Host for Watched {
         self.host.read_file(path)
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.host.write_file(path, contents)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        self.host.write_parameter(path, value)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        self.host.set_permissions(change)
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        self.host.change(change)
     }
 
     fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {

@@ -4,20 +4,17 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use camino::Utf8Path;
 use phoenix_config::address::Address;
 use phoenix_config::model::Config;
 use phoenix_executor::event::{Event, Observer};
 use phoenix_executor::options::{ApplyOptions, Freshness};
 use phoenix_executor::report::{Report, StepOutcome};
 use phoenix_executor::{apply, observe};
-use phoenix_host::command::{Command, Output};
-use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::Host;
+pub(crate) use phoenix_host::interposed::Interposed;
 use phoenix_planner::observed::Observed;
 use phoenix_planner::plan::Plan;
 use phoenix_planner::{PlanOptions, wanted};
-use phoenix_sim::SimHost;
 
 /// Two pools with everything that hangs on them: file systems, a volume, permissions, storages of
 /// both kinds, exports, bind mounts, the ARC limit.
@@ -130,43 +127,5 @@ pub(crate) struct Events(pub(crate) Vec<Event>);
 impl Observer for Events {
     fn event(&mut self, event: &Event) {
         self.0.push(event.clone());
-    }
-}
-
-/// A simulated host whose commands can be answered by the test. `None` lets the simulator answer.
-pub(crate) struct Interposed<'a, F> {
-    pub(crate) host: &'a SimHost,
-    pub(crate) answer: F,
-}
-
-impl<F> Host for Interposed<'_, F>
-where
-    F: Fn(&Command) -> Option<Output> + Send + Sync,
-{
-    fn run(&self, command: &Command) -> Result<Output, HostError> {
-        match (self.answer)(command) {
-            Some(output) => Ok(output),
-            None => self.host.run(command),
-        }
-    }
-
-    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
-        self.host.read_file(path)
-    }
-
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.host.write_file(path, contents)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        self.host.write_parameter(path, value)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        self.host.set_permissions(change)
-    }
-
-    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
-        self.host.lock(path, wait)
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::{Command, Program};
 use phoenix_host::local::LocalHost;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError, PermissionChange};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
@@ -285,7 +285,9 @@ fn permissions_change_only_where_the_dataset_is_mounted() {
             mode: Some(0o777),
             recursive: false,
         };
-        let error = host().set_permissions(&change).unwrap_err();
+        let error = host()
+            .change(&Change::SetPermissions(change.clone()))
+            .unwrap_err();
         assert!(matches!(error, HostError::NotMounted { .. }), "{error}");
     }
     assert_eq!(fs::metadata(&directory).unwrap().mode(), before);

@@ -9,7 +9,7 @@ use phoenix_host::command::{Command, Program};
 use phoenix_host::local::LocalHost;
 use phoenix_host::ssh::{ConnectProblem, RemoteLock, SshHost, SshOptions};
 use phoenix_host::store::{LockError, RunLock};
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError, PermissionChange};
 
 use crate::sshd::Sshd;
 
@@ -368,13 +368,19 @@ fn permissions_change_only_where_the_dataset_is_mounted() {
             mode: Some(0o777),
             recursive: false,
         };
-        let error = remote.host.set_permissions(&change).unwrap_err();
+        let error = remote
+            .host
+            .change(&Change::SetPermissions(change.clone()))
+            .unwrap_err();
         assert!(matches!(error, HostError::NotMounted { .. }), "{error}");
         let tree = PermissionChange {
             recursive: true,
             ..change
         };
-        let error = remote.host.set_permissions(&tree).unwrap_err();
+        let error = remote
+            .host
+            .change(&Change::SetPermissions(tree.clone()))
+            .unwrap_err();
         assert!(
             matches!(error, HostError::File { verb: "change", .. }),
             "{error}"

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use phoenix_host::command::{Command, Effect, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError};
 use phoenix_nvme::history::History;
 use phoenix_nvme::pool::PoolFacts;
 use phoenix_nvme::report::Facts;
@@ -86,24 +86,17 @@ impl Host for CannedHost {
         Ok(self.files.lock().unwrap().get(path).cloned())
     }
 
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.files
-            .lock()
-            .unwrap()
-            .insert(path.to_owned(), contents.to_owned());
-        Ok(())
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, _: &str) -> Result<(), HostError> {
-        Err(HostError::ReadOnly {
-            what: path.to_string(),
-        })
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        Err(HostError::ReadOnly {
-            what: change.path.to_string(),
-        })
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        match change {
+            Change::WriteFile(path, contents) => {
+                let mut files = self.files.lock().unwrap();
+                files.insert(path.to_owned(), contents.to_owned());
+                Ok(())
+            }
+            other => Err(HostError::ReadOnly {
+                what: other.to_string(),
+            }),
+        }
     }
 
     fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {

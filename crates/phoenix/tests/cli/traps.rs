@@ -6,15 +6,11 @@
 mod incumbent;
 mod pve;
 
-use std::time::Duration;
-
-use camino::Utf8Path;
 use phoenix::config::address::Address;
-use phoenix::host::command::{Command, Output};
-use phoenix::host::lock::HeldLock;
-use phoenix::host::{HostError, PermissionChange};
+use phoenix::host::interposed::Interposed;
 use phoenix::sim::state::State;
 use phoenix::{ApplyOptions, Config, Host, Plan, PlanOptions, Report, SimHost};
+use std::time::Duration;
 
 #[test]
 fn the_table_of_the_documentation_names_every_test() {
@@ -166,42 +162,4 @@ fn add_storage(state: &mut State, id: &str, kind: &str, options: &[(&str, &str)]
         .as_mut()
         .unwrap()
         .insert(id.to_owned(), storage);
-}
-
-/// A simulated host some of whose commands the test answers; `None` leaves it to the simulator.
-struct Answered<'a, F> {
-    host: &'a SimHost,
-    answer: F,
-}
-
-impl<F> Host for Answered<'_, F>
-where
-    F: Fn(&Command) -> Option<Output> + Send + Sync,
-{
-    fn run(&self, command: &Command) -> Result<Output, HostError> {
-        match (self.answer)(command) {
-            Some(output) => Ok(output),
-            None => self.host.run(command),
-        }
-    }
-
-    fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
-        self.host.read_file(path)
-    }
-
-    fn write_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
-        self.host.write_file(path, contents)
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
-        self.host.write_parameter(path, value)
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        self.host.set_permissions(change)
-    }
-
-    fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
-        self.host.lock(path, wait)
-    }
 }

@@ -1,5 +1,7 @@
 //! Datasets: values and their sources, volumes, mounts, permissions.
 
+use phoenix_host::PermissionChange;
+
 use super::*;
 
 #[test]
@@ -158,7 +160,8 @@ fn permissions_change_the_dataset_and_never_the_directory_below_it() {
         mode: Some(0o2770),
         recursive: false,
     };
-    host.set_permissions(&change).unwrap();
+    host.change(&Change::SetPermissions(change.clone()))
+        .unwrap();
     let entry = |host: &SimHost| {
         host.state()
             .entry(Utf8Path::new("/quick/a"))
@@ -167,7 +170,9 @@ fn permissions_change_the_dataset_and_never_the_directory_below_it() {
     };
     assert_eq!((entry(&host).uid, entry(&host).mode), (100_000, 0o2770));
     all_ok(&host, &["zfs set canmount=off quick/a"]);
-    let error = host.set_permissions(&change).unwrap_err();
+    let error = host
+        .change(&Change::SetPermissions(change.clone()))
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "/quick/a is not where dataset quick/a is mounted"

@@ -22,7 +22,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use phoenix_host::command::{Command, Output};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError};
 
 /// A host that knows some commands and files by heart, remembers what it was asked, and fails the
 /// test when it is asked anything else.
@@ -72,16 +72,8 @@ impl Host for Scripted {
         Ok(self.files.get(path.as_str()).cloned())
     }
 
-    fn write_file(&self, path: &Utf8Path, _: &str) -> Result<(), HostError> {
-        panic!("unexpected write to {path}")
-    }
-
-    fn write_parameter(&self, path: &Utf8Path, _: &str) -> Result<(), HostError> {
-        panic!("unexpected write to {path}")
-    }
-
-    fn set_permissions(&self, change: &PermissionChange) -> Result<(), HostError> {
-        panic!("unexpected change of {}", change.path)
+    fn change(&self, change: &Change) -> Result<(), HostError> {
+        panic!("unexpected: {change}")
     }
 
     fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use phoenix_host::command::{Command, Effect, Output, Program};
 use phoenix_host::readonly::ReadOnly;
 use phoenix_host::transcript::{RecordHost, ReplayHost};
-use phoenix_host::{Host, HostError, PermissionChange};
+use phoenix_host::{Change, Host, HostError, PermissionChange};
 use phoenix_tools::{disk, nfs, pve, system, zfs, zpool};
 
 use crate::{Scripted, properties};
@@ -177,7 +177,7 @@ fn a_read_only_host_passes_reads_and_nothing_else() {
     for result in [
         host.write_file(file, ""),
         host.write_parameter(file, ""),
-        host.set_permissions(&change),
+        host.change(&Change::SetPermissions(change.clone())),
         host.lock(file, Duration::ZERO).map(|_| ()),
     ] {
         assert!(matches!(result, Err(HostError::ReadOnly { .. })));

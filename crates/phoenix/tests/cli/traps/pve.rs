@@ -7,8 +7,8 @@ use phoenix::sim::{Fault, FaultKind, SimHost};
 use phoenix::{ApplyOptions, Outcome, PlanOptions};
 
 use super::{
-    Answered, add_storage, apply, codes, config, container, file, is_refused, note, plan, refusal,
-    set_option, set_up, steps, writes,
+    Interposed, add_storage, apply, codes, config, container, file, is_refused, note, plan,
+    refusal, set_option, set_up, steps, writes,
 };
 use crate::scenario::{EXAMPLE, Scenario};
 
@@ -63,7 +63,7 @@ fn trap_02_storages_come_back_in_random_order() {
     set_up(&text, &host);
     set_option(&host, "vm", "content", "images");
     set_option(&host, "iso", "content", "iso");
-    let reversed = Answered {
+    let reversed = Interposed {
         host: &host,
         answer: |command: &phoenix::host::command::Command| {
             let listing = command.program == Program::Pvesh;
@@ -117,7 +117,7 @@ fn trap_03_a_pending_mount_is_not_taken_for_a_live_one() {
 fn trap_04_exit_codes_of_proxmox_mean_nothing_but_failure() {
     for code in [1, 2, 4, 13, 25, 111, 255] {
         let host = SimHost::fresh();
-        let failing = Answered {
+        let failing = Interposed {
             host: &host,
             answer: |command: &phoenix::host::command::Command| {
                 (command.program == Program::Pvesm)
