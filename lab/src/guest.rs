@@ -15,16 +15,9 @@ use serde_json::json;
 
 use crate::LabError;
 use crate::image::{self, Image};
-use crate::qemu;
+use crate::qemu::{self, DRIVES};
 use crate::qmp::Qmp;
 use crate::remote::Remote;
-
-/// Serial number and size in bytes of each drive, as consumer drives of 2 TB and 4 TB have them.
-pub const DRIVES: [(&str, u64); 3] = [
-    ("PHX2TA01", 2_000_398_934_016),
-    ("PHX2TB02", 2_000_398_934_016),
-    ("PHX4TC03", 4_000_787_030_016),
-];
 
 /// The stable path of a drive inside the guest.
 pub fn drive_path(serial: &str) -> String {

@@ -8,7 +8,13 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::LabError;
-use crate::guest::DRIVES;
+
+/// Serial number and size in bytes of each drive, as consumer drives of 2 TB and 4 TB have them.
+pub const DRIVES: [(&str, u64); 3] = [
+    ("PHX2TA01", 2_000_398_934_016),
+    ("PHX2TB02", 2_000_398_934_016),
+    ("PHX4TC03", 4_000_787_030_016),
+];
 
 const PROGRAM: &str = "qemu-system-x86_64";
 

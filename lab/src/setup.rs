@@ -6,7 +6,8 @@
 use camino::Utf8Path;
 
 use crate::LabError;
-use crate::guest::{DRIVES, drive_path};
+use crate::guest::drive_path;
+use crate::qemu::DRIVES;
 use crate::remote::Remote;
 
 const EXAMPLE: &str = include_str!("../../schema/examples/quickos-fastdata.json");

@@ -12,7 +12,8 @@ use std::process::{Command, ExitCode};
 
 use camino::Utf8PathBuf;
 use clap::Subcommand;
-use phoenix_lab::guest::{DRIVES, Guest, drive_path};
+use phoenix_lab::guest::{Guest, drive_path};
+use phoenix_lab::qemu::DRIVES;
 use phoenix_lab::{conformance, image, requirements};
 
 mod cuts;

@@ -97,6 +97,9 @@ pub struct PermissionChange {
     pub recursive: bool,
 }
 
+/// The bits that a mode is compared by.
+pub(crate) const MODE_BITS: u32 = 0o7777;
+
 /// The mode of a file in a tree whose directories have `directory`: without set-id and sticky
 /// bits, which mean something else there, and executable only if it was executable for somebody
 /// before (chmod's `X`).

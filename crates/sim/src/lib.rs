@@ -10,7 +10,6 @@
 )]
 
 mod access;
-mod datasets;
 mod deed;
 mod device;
 mod disk;
@@ -20,7 +19,6 @@ mod fresh;
 mod half_table;
 mod health;
 mod mount;
-mod mounts;
 mod nfs;
 mod pct;
 mod props;
@@ -452,6 +450,11 @@ pub fn run_argv(host: &SimHost, argv: &[String]) -> Output {
         Err(HostError::TimedOut { .. }) => Output::failure(124, "timed out\n"),
         Err(error) => Output::failure(126, format!("{error}\n")),
     }
+}
+
+/// A usage error of `zfs`: exit code 2.
+fn usage(reason: &str, usage: &str) -> Output {
+    Output::failure(2, format!("{reason}\nusage:\n{usage}\n"))
 }
 
 /// The arguments as `str`, to be matched against.

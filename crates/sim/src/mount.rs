@@ -6,17 +6,16 @@ use phoenix_host::command::Output;
 
 use super::props;
 use super::state::{Entry, EntryKind, Mount, State};
-use super::zfs::usage;
 
 /// `zfs mount DATASET`
 pub(super) fn command(state: &mut State, args: &[String]) -> Output {
     const USAGE: &str = "\tmount [-j]\n\tmount [-flvO] [-o opts] <-a|-R filesystem|filesystem>";
     let [name] = args else {
-        return usage("the simulated zfs mount takes one dataset", USAGE);
+        return super::usage("the simulated zfs mount takes one dataset", USAGE);
     };
     if let Some(option) = name.strip_prefix('-') {
         let letter: String = option.chars().take(1).collect();
-        return usage(&format!("invalid option '{letter}'"), USAGE);
+        return super::usage(&format!("invalid option '{letter}'"), USAGE);
     }
     let Some(dataset) = state.datasets.get(name) else {
         return Output::failure(1, format!("cannot open '{name}': dataset does not exist\n"));

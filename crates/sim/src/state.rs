@@ -3,14 +3,17 @@
 //! Owns the types and their file format, nothing else. Values are kept as the kernel keeps them
 //! (bytes, canonical property values); how they are printed belongs to the commands.
 
+mod datasets;
+mod mounts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
-pub use super::datasets::Datasets;
-pub use super::mounts::Mounts;
+pub use datasets::Datasets;
+pub use mounts::Mounts;
 use phoenix_host::command::Program;
 
 /// The version of the state file that this build reads and writes.

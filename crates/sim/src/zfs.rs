@@ -19,11 +19,6 @@ const SPECIAL: [&str; 5] = [
     "volsize",
 ];
 
-/// A usage error: exit code 2.
-pub(super) fn usage(reason: &str, usage: &str) -> Output {
-    Output::failure(2, format!("{reason}\nusage:\n{usage}\n"))
-}
-
 /// `NAME=VALUE` pairs in order, or what libzfs says.
 pub(super) fn parse_assignments(words: &[String]) -> Result<Vec<(String, String)>, Output> {
     let mut assignments: Vec<(String, String)> = Vec::new();
@@ -54,7 +49,7 @@ pub(super) fn get(state: &State, args: &[String]) -> Output {
         names @ ..,
     ] = &super::words(args)[..]
     else {
-        return usage(
+        return super::usage(
             "the simulated zfs get takes -Hp -o name,property,value,source only",
             USAGE,
         );
@@ -63,13 +58,13 @@ pub(super) fn get(state: &State, args: &[String]) -> Output {
         .split(',')
         .find(|property| *property != "all" && !props::exists(property));
     if let Some(unknown) = unknown {
-        return usage(
+        return super::usage(
             &format!("bad property list: invalid property '{unknown}'"),
             USAGE,
         );
     }
     if names.is_empty() {
-        return usage("the simulated zfs get needs the names of datasets", USAGE);
+        return super::usage("the simulated zfs get needs the names of datasets", USAGE);
     }
     let (mut found, mut stderr) = (Vec::new(), String::new());
     for name in names {
@@ -165,10 +160,10 @@ pub(super) fn list(state: &State, args: &[String]) -> Output {
     let ["-Hr", "-t", "filesystem,volume", "-o", "name", names @ ..] = &super::words(args)[..]
     else {
         let reason = "the simulated zfs list takes -Hr -t filesystem,volume -o name only";
-        return usage(reason, USAGE);
+        return super::usage(reason, USAGE);
     };
     if names.is_empty() {
-        return usage("the simulated zfs list needs the names of datasets", USAGE);
+        return super::usage("the simulated zfs list needs the names of datasets", USAGE);
     }
     let (mut listed, mut stderr) = (BTreeSet::new(), String::new());
     for top in names {
@@ -190,11 +185,11 @@ pub(super) fn list(state: &State, args: &[String]) -> Output {
 pub(super) fn set(state: &mut State, args: &[String]) -> Output {
     const USAGE: &str = "\tset [-u] <property=value> ... <filesystem|volume|snapshot> ...";
     if args.is_empty() {
-        return usage("missing arguments", USAGE);
+        return super::usage("missing arguments", USAGE);
     }
     if let Some(option) = args.iter().find_map(|word| word.strip_prefix('-')) {
         let letter: String = option.chars().take(1).collect();
-        return usage(&format!("invalid option '{letter}'"), USAGE);
+        return super::usage(&format!("invalid option '{letter}'"), USAGE);
     }
     let first_name = args.iter().position(|word| !word.contains('='));
     let (words, names) = args.split_at(first_name.unwrap_or(args.len()));
@@ -206,10 +201,10 @@ pub(super) fn set(state: &mut State, args: &[String]) -> Output {
         return Output::failure(1, text);
     }
     let [name] = names else {
-        return usage("missing dataset name(s)", USAGE);
+        return super::usage("missing dataset name(s)", USAGE);
     };
     if words.is_empty() {
-        return usage("missing property=value argument(s)", USAGE);
+        return super::usage("missing property=value argument(s)", USAGE);
     }
     let assignments = match parse_assignments(words) {
         Ok(assignments) => assignments,

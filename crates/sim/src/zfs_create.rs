@@ -10,7 +10,8 @@ use phoenix_zfs::size;
 use phoenix_host::command::Output;
 
 use super::state::{Dataset, EntryKind, Setting, State, Volume};
-use super::zfs::{parse_assignments, set_special, usage};
+use super::usage;
+use super::zfs::{parse_assignments, set_special};
 use super::{mount, props, space};
 
 const USAGE: &str = "\tcreate [-Pnpuv] [-o property=value] ... <filesystem>\n\

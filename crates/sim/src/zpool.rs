@@ -10,7 +10,7 @@ use phoenix_host::command::Output;
 
 use super::props::Shown;
 use super::state::{Class, Pool, State, Vdev};
-use super::zfs::usage;
+use super::usage;
 
 /// Pool properties that are computed, in the order of `zpool get all`.
 const COMPUTED: [&str; 18] = [

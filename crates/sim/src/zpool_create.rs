@@ -15,7 +15,8 @@ use phoenix_host::command::Output;
 
 use super::device::{Device, SMALLEST_VDEV};
 use super::state::{Class, Dataset, Member, Pool, Setting, State, Vdev};
-use super::zfs::{parse_assignments, usage};
+use super::usage;
+use super::zfs::parse_assignments;
 use super::{mount, props, space, zpool};
 
 const USAGE: &str = "\tcreate [-fnd] [-o property=value] ... \n\

@@ -9,7 +9,7 @@ use phoenix_host::command::Output;
 
 use super::mount;
 use super::state::{Exported, Pool, State};
-use super::zfs::usage;
+use super::usage;
 use super::zpool::{Line, vdev_lines};
 
 const FOLDER: &str = "/dev/disk/by-id";

@@ -13,14 +13,12 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{failed, tree};
+use crate::change::MODE_BITS;
 use crate::octal::unescape_octal;
 use crate::{HostError, PermissionChange};
 
 /// The kernel's table of mounts with device numbers (`proc_pid_mountinfo(5)`).
 pub(crate) const MOUNTINFO_FILE: &str = "/proc/self/mountinfo";
-
-/// The bits that a mode is compared by.
-pub(crate) const MODE_BITS: u32 = 0o7777;
 
 /// Makes the change; `mounts` is the text of [`MOUNTINFO_FILE`].
 pub(crate) fn change(mounts: &str, change: &PermissionChange) -> Result<(), HostError> {

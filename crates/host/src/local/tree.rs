@@ -14,9 +14,8 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 
-use super::permissions::MODE_BITS;
 use crate::PermissionChange;
-use crate::change::file_mode;
+use crate::change::{MODE_BITS, file_mode};
 
 /// Changes everything below `root`, but not `root` itself. What disappears meanwhile is skipped.
 pub(super) fn change_below(root: &File, change: &PermissionChange) -> io::Result<()> {

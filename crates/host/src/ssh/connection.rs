@@ -65,6 +65,15 @@ pub(super) enum Interruption {
     Lost(String),
 }
 
+impl From<Interruption> for ConnectProblem {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Local(stopped) => stopped.into(),
+            Interruption::Lost(reason) => Self::Other(reason),
+        }
+    }
+}
+
 impl Connection {
     /// Connects.
     pub(super) fn open(target: &Target, options: &SshOptions) -> Result<Self, ConnectError> {

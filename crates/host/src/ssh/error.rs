@@ -3,7 +3,6 @@
 //! `ssh` ends with 255 for all of these; only its words tell them apart. They are OpenSSH's and
 //! are not translated.
 
-use super::connection::Interruption;
 use super::last_line;
 use super::target::Target;
 use crate::local::process::Stopped;
@@ -104,15 +103,6 @@ impl From<Stopped> for ConnectProblem {
             Stopped::TimedOut => Self::Unreachable("it does not answer in time".to_owned()),
             Stopped::TooMuchOutput => Self::Other("it printed more than can be read".to_owned()),
             Stopped::Io(error) => Self::Other(format!("cannot run ssh: {error}")),
-        }
-    }
-}
-
-impl From<Interruption> for ConnectProblem {
-    fn from(interruption: Interruption) -> Self {
-        match interruption {
-            Interruption::Local(stopped) => stopped.into(),
-            Interruption::Lost(reason) => Self::Other(reason),
         }
     }
 }

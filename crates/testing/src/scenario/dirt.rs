@@ -112,7 +112,7 @@ impl Dirt {
                     .retain(|it| it.source != *dataset && !it.source.starts_with(&below));
             }
             Self::Data(dataset) => {
-                if let Some(dataset) = state.datasets.get_mut(*dataset) {
+                if let Some(dataset) = state.datasets.get_mut(dataset) {
                     dataset.referenced += 1 << 20;
                     if dataset.volume.is_none() {
                         dataset

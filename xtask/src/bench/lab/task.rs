@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use phoenix_lab::guest::{DRIVES, drive_path};
+use phoenix_lab::guest::drive_path;
+use phoenix_lab::qemu::DRIVES;
 use phoenix_lab::setup;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::state::Mount;
+use super::Mount;
 
 /// Mounts, oldest first: a later one hides what is below its target.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Mounts {
     }
 
     /// Takes away every mount of a file system; false if there was none.
-    pub(super) fn unmount(&mut self, dataset: &str) -> bool {
+    pub(crate) fn unmount(&mut self, dataset: &str) -> bool {
         let ages: Vec<u64> = self
             .of_source(dataset)
             .filter(|(_, mount)| mount.fstype == "zfs")
@@ -97,13 +97,13 @@ impl Mounts {
     }
 
     /// The newest mount exactly here: the one that is seen.
-    pub(super) fn at(&self, target: &Utf8Path) -> Option<&Mount> {
+    pub(crate) fn at(&self, target: &Utf8Path) -> Option<&Mount> {
         self.newest_at(target).map(|(_, mount)| mount)
     }
 
     /// The mount that a path leads into: the youngest one that contains it, because each hides all
     /// older ones below its target.
-    pub(super) fn containing(&self, path: &Utf8Path) -> Option<&Mount> {
+    pub(crate) fn containing(&self, path: &Utf8Path) -> Option<&Mount> {
         path.ancestors()
             .filter_map(|above| self.newest_at(above))
             .max_by_key(|(age, _)| *age)
@@ -111,12 +111,12 @@ impl Mounts {
     }
 
     /// Mounts of a device or dataset, oldest first.
-    pub(super) fn of<'a>(&'a self, source: &str) -> impl Iterator<Item = &'a Mount> + use<'a> {
+    pub(crate) fn of<'a>(&'a self, source: &str) -> impl Iterator<Item = &'a Mount> + use<'a> {
         self.of_source(source).map(|(_, mount)| mount)
     }
 
     /// Whether a dataset or one below it is mounted.
-    pub(super) fn any_of_tree(&self, dataset: &str) -> bool {
+    pub(crate) fn any_of_tree(&self, dataset: &str) -> bool {
         let below = format!("{dataset}/");
         let mut sources = self.by_source.range(below.clone()..);
         self.by_source.contains_key(dataset)
@@ -126,7 +126,7 @@ impl Mounts {
     }
 
     /// Targets below a directory, without itself.
-    pub(super) fn targets_below(&self, directory: &Utf8Path) -> Vec<Utf8PathBuf> {
+    pub(crate) fn targets_below(&self, directory: &Utf8Path) -> Vec<Utf8PathBuf> {
         // Paths are ordered by their components, so everything below stands together.
         self.by_target
             .range(directory.to_owned()..)
@@ -148,12 +148,9 @@ impl Mounts {
     }
 }
 
-fn forget<K: Ord + Clone, Q: Ord + ?Sized>(
-    index: &mut BTreeMap<K, BTreeSet<u64>>,
-    key: &Q,
-    age: u64,
-) where
-    K: std::borrow::Borrow<Q>,
+fn forget<K, Q: Ord + ?Sized>(index: &mut BTreeMap<K, BTreeSet<u64>>, key: &Q, age: u64)
+where
+    K: std::borrow::Borrow<Q> + Clone + Ord,
 {
     if let Some(ages) = index.get_mut(key) {
         ages.remove(&age);

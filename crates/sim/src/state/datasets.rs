@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::state::{Dataset, Entry, Setting};
+use super::{Dataset, Entry, Setting};
 
 /// Each zvol has room for fifteen partitions.
 const MINORS_PER_VOLUME: u32 = 16;
@@ -115,7 +115,7 @@ impl Datasets {
     }
 
     /// Gives a property a value of its own. Nothing happens when there is no such dataset.
-    pub(super) fn set(&mut self, name: &str, property: &str, setting: Setting) {
+    pub(crate) fn set(&mut self, name: &str, property: &str, setting: Setting) {
         let set = |by_name: &mut BTreeMap<String, Dataset>| {
             if let Some(dataset) = by_name.get_mut(name) {
                 dataset.properties.insert(property.to_owned(), setting);
@@ -129,12 +129,12 @@ impl Datasets {
     }
 
     /// What a file system holds, to be changed; files take no space here.
-    pub(super) fn files_mut(&mut self, name: &str) -> Option<&mut BTreeMap<Utf8PathBuf, Entry>> {
+    pub(crate) fn files_mut(&mut self, name: &str) -> Option<&mut BTreeMap<Utf8PathBuf, Entry>> {
         self.by_name.get_mut(name).map(|dataset| &mut dataset.files)
     }
 
     /// A dataset's descendants by name, without itself, parents before children.
-    pub(super) fn below<'a>(
+    pub(crate) fn below<'a>(
         &'a self,
         name: &str,
     ) -> impl Iterator<Item = (&'a String, &'a Dataset)> + use<'a> {
@@ -145,13 +145,13 @@ impl Datasets {
     }
 
     /// Bytes that the children of a dataset take from it, their reservations included.
-    pub(super) fn used_by_children(&self, name: &str) -> u64 {
+    pub(crate) fn used_by_children(&self, name: &str) -> u64 {
         let sums = self.sums.get_or_init(|| Sums::count(&self.by_name));
         clamp(sums.below.get(name).copied().unwrap_or(0))
     }
 
     /// The minor number that a new volume gets.
-    pub(super) fn free_minor(&mut self) -> u32 {
+    pub(crate) fn free_minor(&mut self) -> u32 {
         self.sums.get_or_init(|| Sums::count(&self.by_name));
         let Some(sums) = self.sums.get_mut() else {
             return 0;
@@ -225,7 +225,7 @@ fn clamp(bytes: u128) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::state::Volume;
+    use super::super::Volume;
     use super::*;
 
     fn dataset(referenced: u64, minor: Option<u32>) -> Dataset {
