@@ -19,9 +19,9 @@ mod storage;
 
 use std::time::Duration;
 
-use phoenix_host::Host;
 use phoenix_planner::plan::{Operation, Step};
 
+use crate::context::StepContext;
 use crate::event::Failure;
 
 /// How a step that succeeded left the host.
@@ -39,7 +39,7 @@ pub(crate) enum Done {
 /// What kept the step from reaching its goal, for the reader of the report.
 pub(crate) fn perform(
     step: &Step,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     match &step.operation {

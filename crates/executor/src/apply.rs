@@ -5,12 +5,13 @@ use phoenix_planner::observed::{Observed, digest};
 use phoenix_planner::plan::Plan;
 
 use crate::action;
+use crate::context::StepContext;
 use crate::event::Observer;
 use crate::observe::{ObserveError, observe};
 use crate::options::{ApplyOptions, Freshness};
 use crate::report::Report;
-use crate::run::walk;
-use crate::shared_host::SharedHost;
+use crate::shared::Shared;
+use crate::walk::walk;
 
 /// Nothing was done, because it must not or could not be.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +75,8 @@ pub fn apply(
             });
         }
     }
-    let perform = |step: &_, host: &dyn Host| action::perform(step, host, options.retry_pause);
-    let host = SharedHost::new(host, options.jobs);
-    Ok(walk(plan, &host, options, observer, &perform))
+    let perform =
+        |step: &_, host: &StepContext<'_>| action::perform(step, host, options.retry_pause);
+    let shared = Shared::new(host, options.jobs);
+    Ok(walk(plan, &shared, options, observer, &perform))
 }

@@ -6,7 +6,7 @@
 
 mod action;
 mod apply;
-mod creating;
+mod context;
 pub mod event;
 pub mod import;
 pub mod journal;
@@ -14,16 +14,8 @@ mod mutex;
 mod observe;
 pub mod options;
 pub mod report;
-mod reporting;
-mod run;
-mod schedule;
-mod shared_commands;
-mod shared_host;
-mod shared_locks;
-mod shared_reads;
-#[cfg(test)]
-mod slow_host;
-mod threads;
+mod shared;
+mod walk;
 
 pub use apply::{ApplyError, apply, is_stale};
 pub use observe::{ObserveError, observe};

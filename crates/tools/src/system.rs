@@ -142,26 +142,6 @@ pub fn parse_directories(text: &str) -> Result<BTreeMap<String, DirectoryRow>, P
         .collect()
 }
 
-/// The path, if `command` is a [`directories`] about one path.
-pub fn directory_question(command: &Command) -> Option<&str> {
-    let path = command.args.first()?;
-    let asked = directories(&[path]);
-    (command.program == Program::Find && command.args == asked.args).then_some(path)
-}
-
-/// A row as [`directories`] prints it.
-pub fn print_directory(path: &str, row: &DirectoryRow) -> String {
-    let DirectoryRow {
-        uid,
-        gid,
-        mode,
-        kind,
-        empty,
-    } = row;
-    let empty = if *empty { 'e' } else { 'n' };
-    format!("{empty}\t{uid}\t{gid}\t{mode:o}\t{kind}\t{path}\n")
-}
-
 /// What stands at the named absolute paths. Paths where nothing stands are not in the answer.
 ///
 /// # Errors
@@ -183,7 +163,7 @@ pub fn read_directories(
 }
 
 /// Whether all that `find` complains about is that there is nothing at a path.
-pub fn only_missing(stderr: &str) -> bool {
+pub(crate) fn only_missing(stderr: &str) -> bool {
     let missing = |line: &str| {
         line.ends_with(": No such file or directory") || line.ends_with(": Not a directory")
     };

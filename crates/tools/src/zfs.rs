@@ -3,13 +3,11 @@
 //! Property values pass through as ZFS stores them; what they mean is `phoenix_zfs`'s business.
 
 mod failure;
-mod question;
 
 use std::collections::BTreeMap;
 
 pub use failure::{ZfsFailure, classify, was_made};
 use phoenix_zfs::property::argument;
-pub use question::{DatasetQuestion, dataset_question, pool_of_create, print_get};
 
 use crate::parse::{self, ParseError, ReadError};
 use phoenix_host::Host;

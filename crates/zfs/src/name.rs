@@ -107,6 +107,11 @@ pub fn check_pool(name: &str) -> Result<(), NameError> {
     }
 }
 
+/// The pool that a dataset lies in.
+pub fn pool_of(dataset: &str) -> &str {
+    dataset.split_once('/').map_or(dataset, |(pool, _)| pool)
+}
+
 /// Whether a dataset can have the full name `name`, such as `quickOS/vm-disks`. The rules that
 /// hold only for pools are [`check_pool`]'s.
 pub fn check_dataset(name: &str) -> Result<(), NameError> {

@@ -1,7 +1,6 @@
 //! Limits the ZFS read cache, in the running kernel and for the next boot.
 
 use camino::Utf8Path;
-use phoenix_host::Host;
 use phoenix_planner::plan::SetArc;
 use phoenix_tools::arc::{
     ARC_MAX_PARAMETER, ARC_MIN_PARAMETER, ARCSTATS_FILE, ArcStats, MODPROBE_FILE, modprobe_limit,
@@ -12,6 +11,7 @@ use phoenix_tools::system;
 
 use super::Done;
 use super::failure::Goal;
+use crate::context::StepContext;
 use crate::event::Failure;
 use crate::observe::INITRAMFS_PENDING;
 
@@ -19,7 +19,7 @@ const GOAL: Goal<'_> = Goal("cannot limit the ZFS read cache");
 
 /// Sets the limit in the running module first: what the kernel refuses now, it would ignore at the
 /// next boot too.
-pub(super) fn set(operation: &SetArc, host: &dyn Host) -> Result<Done, Failure> {
+pub(super) fn set(operation: &SetArc, host: &StepContext<'_>) -> Result<Done, Failure> {
     let mut done = Done::Unchanged;
     if operation.runtime && limit_now(operation.max, host)? == Done::Changed {
         done = Done::Changed;
@@ -30,7 +30,7 @@ pub(super) fn set(operation: &SetArc, host: &dyn Host) -> Result<Done, Failure> 
     Ok(done)
 }
 
-fn limit_now(max: u64, host: &dyn Host) -> Result<Done, Failure> {
+fn limit_now(max: u64, host: &StepContext<'_>) -> Result<Done, Failure> {
     let before = stats(host)?;
     if before.c_max == max {
         return Ok(Done::Unchanged);
@@ -57,7 +57,7 @@ fn limit_now(max: u64, host: &dyn Host) -> Result<Done, Failure> {
     ))
 }
 
-fn stats(host: &dyn Host) -> Result<ArcStats, Failure> {
+fn stats(host: &StepContext<'_>) -> Result<ArcStats, Failure> {
     let text = host
         .read_file(Utf8Path::new(ARCSTATS_FILE))
         .map_err(|error| GOAL.host(&error))?
@@ -65,12 +65,12 @@ fn stats(host: &dyn Host) -> Result<ArcStats, Failure> {
     parse_arcstats(&text).map_err(|error| GOAL.parse(&error))
 }
 
-fn write(host: &dyn Host, parameter: &str, value: u64) -> Result<(), Failure> {
+fn write(host: &StepContext<'_>, parameter: &str, value: u64) -> Result<(), Failure> {
     host.write_parameter(Utf8Path::new(parameter), &value.to_string())
         .map_err(|error| GOAL.host(&error))
 }
 
-fn limit_at_boot(max: u64, host: &dyn Host) -> Result<Done, Failure> {
+fn limit_at_boot(max: u64, host: &StepContext<'_>) -> Result<Done, Failure> {
     let path = Utf8Path::new(MODPROBE_FILE);
     let read = || host.read_file(path).map_err(|error| GOAL.host(&error));
     let write = |text: &str| {
@@ -96,7 +96,7 @@ fn limit_at_boot(max: u64, host: &dyn Host) -> Result<Done, Failure> {
     Ok(Done::Changed)
 }
 
-fn root_is_zfs(host: &dyn Host) -> Result<bool, Failure> {
+fn root_is_zfs(host: &StepContext<'_>) -> Result<bool, Failure> {
     let text = host
         .read_file(Utf8Path::new(MOUNTS_FILE))
         .map_err(|error| GOAL.host(&error))?

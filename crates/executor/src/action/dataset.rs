@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use phoenix_host::Host;
 use phoenix_host::command::Command;
 use phoenix_planner::plan::{CreateDataset, SetDataset};
 use phoenix_tools::zfs::{self, ZfsFailure, classify, was_made};
@@ -12,12 +11,13 @@ use super::Done;
 use super::failure::{Goal, run_while_busy};
 use super::mounted::must_hide_nothing;
 use super::properties::{self, Live, describe, differing, is_mounted, is_mounted_at};
+use crate::context::StepContext;
 use crate::event::Failure;
 
 /// Makes a dataset. One that exists already is compared, never changed.
 pub(super) fn create(
     operation: &CreateDataset,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let CreateDataset {
@@ -37,7 +37,9 @@ pub(super) fn create(
         };
     }
     let command = create_command(operation);
-    let output = host.run(&command).map_err(|error| goal.host(&error))?;
+    let output = host
+        .create(dataset, &command)
+        .map_err(|error| goal.host(&error))?;
     if let Err(failed) = output.check(&command) {
         match (classify(&failed), mountpoint) {
             (ZfsFailure::Exists, _) => {
@@ -65,7 +67,11 @@ fn create_command(operation: &CreateDataset) -> Command {
 }
 
 /// Confirms that the dataset is there and is what the plan wants.
-fn compare(operation: &CreateDataset, goal: Goal<'_>, host: &dyn Host) -> Result<(), Failure> {
+fn compare(
+    operation: &CreateDataset,
+    goal: Goal<'_>,
+    host: &StepContext<'_>,
+) -> Result<(), Failure> {
     let dataset = &operation.dataset;
     let mut wanted = operation.properties.clone();
     let kind = match operation.volume {
@@ -96,7 +102,7 @@ fn compare(operation: &CreateDataset, goal: Goal<'_>, host: &dyn Host) -> Result
 /// Sets properties, then mounts, as far as either is needed.
 pub(super) fn set(
     operation: &SetDataset,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let SetDataset {
@@ -124,7 +130,7 @@ pub(super) fn set(
 /// taken effect. So a failure says which ones did.
 pub(super) fn set_properties(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     dataset: &str,
     wanted: &BTreeMap<String, String>,
     retry_pause: Duration,
@@ -159,7 +165,7 @@ pub(super) fn set_properties(
 
 fn must_exist(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     dataset: &str,
     wanted: &BTreeMap<String, String>,
 ) -> Result<Live, Failure> {
@@ -170,7 +176,7 @@ fn must_exist(
 fn with_what_took_effect(
     failure: Failure,
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     dataset: &str,
     pending: &BTreeMap<String, String>,
 ) -> Failure {
@@ -204,7 +210,7 @@ fn with_what_took_effect(
 pub(super) fn mount_at(
     dataset: &str,
     mountpoint: &str,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let goal = format!("cannot mount dataset \"{dataset}\" at {mountpoint}");

@@ -1,15 +1,14 @@
 //! Looks at disks again right before they are written, and erases what the user has granted.
 
 use camino::Utf8Path;
-use phoenix_host::Host;
 use phoenix_host::lock::HeldLock;
 use phoenix_planner::observed::Obstacle;
 use phoenix_planner::plan::PlannedDisk;
-use phoenix_tools::disk::{self, Disk, Inventory, LOCK_FILE, LOCK_WAIT, erase};
-use phoenix_tools::system;
+use phoenix_tools::disk::{Disk, Inventory, LOCK_FILE, LOCK_WAIT, erase};
 use phoenix_tools::zpool::ImportedPools;
 
 use super::failure::Goal;
+use crate::context::StepContext;
 use crate::event::Failure;
 use crate::observe::obstacles;
 
@@ -25,11 +24,11 @@ pub(super) struct Look {
 }
 
 /// Takes the lock and looks at all disks.
-pub(super) fn look(goal: Goal<'_>, host: &dyn Host) -> Result<Look, Failure> {
+pub(super) fn look(goal: Goal<'_>, host: &StepContext<'_>) -> Result<Look, Failure> {
     let lock = host
         .lock(Utf8Path::new(LOCK_FILE), LOCK_WAIT)
         .map_err(|error| goal.host(&error))?;
-    let (pools, inventory) = look_again(goal, host)?;
+    let (pools, inventory) = host.reads.disks().map_err(|error| goal.read(&error))?;
     Ok(Look {
         pools,
         inventory,
@@ -41,7 +40,7 @@ pub(super) fn look(goal: Goal<'_>, host: &dyn Host) -> Result<Look, Failure> {
 /// is erased, and all must be blank afterwards.
 pub(super) fn prepare(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     before: &Look,
     disks: &[&PlannedDisk],
 ) -> Result<(), Failure> {
@@ -59,7 +58,7 @@ pub(super) fn prepare(
     for disk in to_erase {
         erase_disk(goal, host, before, disk)?;
     }
-    let (_, after) = look_again(goal, host)?;
+    let (_, after) = host.reads.disks().map_err(|error| goal.read(&error))?;
     for planned in disks {
         let disk = same_disk(goal, &after, planned)?;
         if let Some(left) = obstacles(disk).first() {
@@ -78,12 +77,6 @@ pub(super) fn prepare(
 pub(super) fn identify(goal: Goal<'_>, look: &Look, disks: &[&PlannedDisk]) -> Result<(), Failure> {
     let mut disks = disks.iter();
     disks.try_for_each(|planned| same_disk(goal, &look.inventory, planned).map(drop))
-}
-
-/// All pools and block devices, once udev has caught up with what happened before.
-fn look_again(goal: Goal<'_>, host: &dyn Host) -> Result<(ImportedPools, Inventory), Failure> {
-    goal.run(host, &system::settle())?;
-    disk::look(host).map_err(|error| goal.read(&error))
 }
 
 /// The disk that the path leads to, if it is the one that the plan saw.
@@ -145,7 +138,7 @@ fn text(obstacle: &Obstacle) -> String {
 /// Erases the partitions before the table that leads to them.
 fn erase_disk(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     inventory: &Inventory,
     disk: &Disk,
 ) -> Result<(), Failure> {

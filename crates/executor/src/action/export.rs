@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
-use phoenix_host::Host;
 use phoenix_planner::export::{is_active, strangers};
 use phoenix_planner::plan::SetExport;
 use phoenix_tools::nfs::{self, EXPORTS_FILE, Exports, MAIN_EXPORTS_FILE};
@@ -14,13 +13,14 @@ use phoenix_tools::nfs::{self, EXPORTS_FILE, Exports, MAIN_EXPORTS_FILE};
 use super::Done;
 use super::failure::Goal;
 use super::mounted::must_be_served;
+use crate::context::StepContext;
 use crate::event::Failure;
 
 /// What the server exports: options by path and client.
 type Active = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// Sets the lines of one path.
-pub(super) fn set(operation: &SetExport, host: &dyn Host) -> Result<Done, Failure> {
+pub(super) fn set(operation: &SetExport, host: &StepContext<'_>) -> Result<Done, Failure> {
     let SetExport {
         path,
         dataset,
@@ -56,7 +56,7 @@ pub(super) fn set(operation: &SetExport, host: &dyn Host) -> Result<Done, Failur
 /// what it did.
 fn take_over(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     path: &str,
     wanted: &Exports,
     before: &Active,
@@ -104,7 +104,7 @@ fn nobody_else(path: &str, clients: &[String], active: &Active) -> bool {
         .is_none_or(|active| strangers(&names, active).is_empty())
 }
 
-fn put_back(goal: Goal<'_>, host: &dyn Host, before: &str, failure: Failure) -> Failure {
+fn put_back(goal: Goal<'_>, host: &StepContext<'_>, before: &str, failure: Failure) -> Failure {
     let restored = write(goal, host, EXPORTS_FILE, before).and_then(|()| {
         let reloaded = host.run(&nfs::reload());
         reloaded.map(drop).map_err(|error| goal.host(&error))
@@ -122,17 +122,17 @@ fn put_back(goal: Goal<'_>, host: &dyn Host, before: &str, failure: Failure) -> 
     }
 }
 
-fn active(goal: Goal<'_>, host: &dyn Host) -> Result<Active, Failure> {
+fn active(goal: Goal<'_>, host: &StepContext<'_>) -> Result<Active, Failure> {
     let text = goal.run(host, &nfs::list())?;
     nfs::parse_list(&text).map_err(|error| goal.parse(&error))
 }
 
-fn read(goal: Goal<'_>, host: &dyn Host, file: &str) -> Result<Option<String>, Failure> {
+fn read(goal: Goal<'_>, host: &StepContext<'_>, file: &str) -> Result<Option<String>, Failure> {
     host.read_file(Utf8Path::new(file))
         .map_err(|error| goal.host(&error))
 }
 
-fn write(goal: Goal<'_>, host: &dyn Host, file: &str, text: &str) -> Result<(), Failure> {
+fn write(goal: Goal<'_>, host: &StepContext<'_>, file: &str, text: &str) -> Result<(), Failure> {
     host.write_file(Utf8Path::new(file), text)
         .map_err(|error| goal.host(&error))
 }

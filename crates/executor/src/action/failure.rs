@@ -5,11 +5,12 @@
 use std::error::Error;
 use std::io::ErrorKind;
 
+use phoenix_host::HostError;
 use phoenix_host::command::{Command, CommandFailed};
-use phoenix_host::{Host, HostError};
 use phoenix_tools::parse::{ParseError, ReadError};
 use phoenix_tools::zfs::{ZfsFailure, classify};
 
+use crate::context::StepContext;
 use crate::event::Failure;
 
 const RUN_AGAIN: &str = "run phoenix again: it looks at the host anew and plans what is left";
@@ -20,7 +21,7 @@ pub(super) struct Goal<'a>(pub(super) &'a str);
 
 impl Goal<'_> {
     /// Runs a command that must succeed, and gives back what it printed.
-    pub(super) fn run(self, host: &dyn Host, command: &Command) -> Result<String, Failure> {
+    pub(super) fn run(self, host: &StepContext<'_>, command: &Command) -> Result<String, Failure> {
         let output = host.run(command).map_err(|error| self.host(&error))?;
         match output.check(command) {
             Ok(stdout) => Ok(stdout.to_owned()),
@@ -151,7 +152,7 @@ pub(super) enum Attempt {
 /// Runs a `zfs` command, trying again while something is busy.
 pub(super) fn run_while_busy(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     command: &Command,
     pause: std::time::Duration,
 ) -> Result<(), Failure> {

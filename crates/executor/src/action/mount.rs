@@ -1,18 +1,18 @@
 //! Sets one mount point of a container.
 
-use phoenix_host::Host;
 use phoenix_planner::plan::SetMount;
 use phoenix_tools::pve::{self, ContainerConf, MountValue};
 
 use super::Done;
 use super::failure::Goal;
 use super::mounted::must_be_served;
+use crate::context::StepContext;
 use crate::event::Failure;
 use crate::observe::container_mounts;
 
 /// Sets the mount point, after making sure that it takes nothing away: neither a mount point of
 /// somebody else under that key, nor a volume with data.
-pub(super) fn set(operation: &SetMount, host: &dyn Host) -> Result<Done, Failure> {
+pub(super) fn set(operation: &SetMount, host: &StepContext<'_>) -> Result<Done, Failure> {
     let SetMount {
         container,
         key,
@@ -36,7 +36,7 @@ pub(super) fn set(operation: &SetMount, host: &dyn Host) -> Result<Done, Failure
     Err(goal.not_in_force(reason))
 }
 
-fn read(goal: Goal<'_>, host: &dyn Host, container: u32) -> Result<ContainerConf, Failure> {
+fn read(goal: Goal<'_>, host: &StepContext<'_>, container: u32) -> Result<ContainerConf, Failure> {
     let text = host
         .read_file(&pve::container_conf_path(container))
         .map_err(|error| goal.host(&error))?

@@ -1,18 +1,18 @@
 //! What must be true of a directory before something is mounted over it or points at it.
 
 use camino::Utf8Path;
-use phoenix_host::Host;
 use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
-use phoenix_tools::system::{DirectoryRow, read_directories};
+use phoenix_tools::system::DirectoryRow;
 
 use super::failure::Goal;
+use crate::context::StepContext;
 use crate::event::Failure;
 
 /// Confirms that a mount at `path` would hide nothing: ZFS mounts over a full directory without a
 /// word (`overlay=on`).
 pub(super) fn must_hide_nothing(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     path: &str,
 ) -> Result<(), Failure> {
     let help = "move what is there out of the way, then run phoenix again";
@@ -34,7 +34,7 @@ pub(super) fn must_hide_nothing(
 /// empty directory below the mount.
 pub(super) fn must_be_served(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     path: &str,
     dataset: Option<&str>,
 ) -> Result<(), Failure> {
@@ -59,7 +59,12 @@ pub(super) fn must_be_served(
     }
 }
 
-fn is_on(goal: Goal<'_>, host: &dyn Host, path: &str, dataset: &str) -> Result<bool, Failure> {
+fn is_on(
+    goal: Goal<'_>,
+    host: &StepContext<'_>,
+    path: &str,
+    dataset: &str,
+) -> Result<bool, Failure> {
     let text = host
         .read_file(Utf8Path::new(MOUNTS_FILE))
         .map_err(|error| goal.host(&error))?
@@ -76,9 +81,10 @@ fn is_on(goal: Goal<'_>, host: &dyn Host, path: &str, dataset: &str) -> Result<b
 /// What is at `path`, if anything.
 pub(super) fn directory(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     path: &str,
 ) -> Result<Option<DirectoryRow>, Failure> {
-    let mut rows = read_directories(host, &[path]).map_err(|error| goal.read(&error))?;
-    Ok(rows.remove(path))
+    host.reads
+        .directory(path)
+        .map_err(|error| goal.read(&error))
 }

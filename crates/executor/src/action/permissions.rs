@@ -1,7 +1,7 @@
 //! Sets owner, group, mode and ACL of a dataset's root directory, and of everything in it.
 
 use camino::Utf8Path;
-use phoenix_host::{Change, Host, PermissionChange};
+use phoenix_host::{Change, PermissionChange};
 use phoenix_planner::plan::SetPermissions;
 use phoenix_tools::acl::{self, Acl};
 use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
@@ -11,10 +11,11 @@ use phoenix_tools::tree::{self, Common};
 use super::Done;
 use super::failure::Goal;
 use super::mounted::{directory, must_be_served};
+use crate::context::StepContext;
 use crate::event::Failure;
 
 /// Sets what differs. The host itself makes sure that the directory is the mounted dataset.
-pub(super) fn set(operation: &SetPermissions, host: &dyn Host) -> Result<Done, Failure> {
+pub(super) fn set(operation: &SetPermissions, host: &StepContext<'_>) -> Result<Done, Failure> {
     let SetPermissions { dataset, path, .. } = operation;
     let goal = format!("cannot set the permissions of {path}");
     let goal = Goal(&goal);
@@ -53,7 +54,7 @@ pub(super) fn set(operation: &SetPermissions, host: &dyn Host) -> Result<Done, F
 fn differing(
     goal: Goal<'_>,
     operation: &SetPermissions,
-    host: &dyn Host,
+    host: &StepContext<'_>,
 ) -> Result<Vec<String>, Failure> {
     let Some(there) = directory(goal, host, &operation.path)? else {
         return Ok(vec!["the directory is gone".to_owned()]);
@@ -88,7 +89,7 @@ fn differing_root(operation: &SetPermissions, there: &DirectoryRow) -> Vec<Strin
 fn first_other(
     goal: Goal<'_>,
     operation: &SetPermissions,
-    host: &dyn Host,
+    host: &StepContext<'_>,
 ) -> Result<Option<String>, Failure> {
     let text = host
         .read_file(Utf8Path::new(MOUNTS_FILE))
@@ -100,19 +101,20 @@ fn first_other(
         gid: operation.gid,
         mode: operation.mode,
     };
-    tree::read_other(host, &operation.path, &common, &mounts).map_err(|error| goal.read(&error))
+    tree::read_other(host.reader(), &operation.path, &common, &mounts)
+        .map_err(|error| goal.read(&error))
 }
 
 fn differing_acl(
     goal: Goal<'_>,
     operation: &SetPermissions,
-    host: &dyn Host,
+    host: &StepContext<'_>,
 ) -> Result<Vec<String>, Failure> {
     if operation.acl.is_empty() {
         return Ok(Vec::new());
     }
     let path = operation.path.as_str();
-    let acls = acl::read(host, &[path]).map_err(|error| goal.read(&error))?;
+    let acls = acl::read(host.reader(), &[path]).map_err(|error| goal.read(&error))?;
     let Some(mut acls) = acls else {
         return Err(goal.because(
             "the host has no getfacl and setfacl",

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use camino::Utf8Path;
-use phoenix_host::Host;
 use phoenix_host::command::{Command, CommandFailed};
 use phoenix_planner::observed::{ObservedVdev, VdevClass};
 use phoenix_planner::plan::{CreatePool, ImportPool, PlannedVdev, SetPool};
@@ -16,6 +15,7 @@ use phoenix_tools::{parallel, system};
 use super::failure::Goal;
 use super::properties::{self, Live, by_name, describe, differing};
 use super::{Done, dataset, disks};
+use crate::context::StepContext;
 use crate::event::Failure;
 use crate::observe::observed_vdev;
 
@@ -26,7 +26,7 @@ const CREATE_ATTEMPTS: u32 = 3;
 /// pool of that name that exists already is compared, never changed.
 pub(super) fn create(
     operation: &CreatePool,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let pool = &operation.pool;
@@ -59,7 +59,7 @@ pub(super) fn create(
 /// what else is on them, ZFS refuses without -f.
 fn create_despite_udev(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     command: &Command,
     retry_pause: Duration,
 ) -> Result<Option<CommandFailed>, Failure> {
@@ -84,7 +84,7 @@ fn create_despite_udev(
 /// Mounts the root dataset where it says that it belongs, if it does anywhere.
 fn mount_root(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     pool: &str,
     retry_pause: Duration,
 ) -> Result<(), Failure> {
@@ -120,7 +120,7 @@ fn class(class: VdevClass) -> zpool::VdevClass {
     }
 }
 
-fn exists(goal: Goal<'_>, host: &dyn Host, pool: &str) -> Result<bool, Failure> {
+fn exists(goal: Goal<'_>, host: &StepContext<'_>, pool: &str) -> Result<bool, Failure> {
     let text = goal.run(host, &zpool::list())?;
     let rows = zpool::parse_list(&text).map_err(|error| goal.parse(&error))?;
     Ok(rows.iter().any(|row| row.name == pool))
@@ -128,7 +128,7 @@ fn exists(goal: Goal<'_>, host: &dyn Host, pool: &str) -> Result<bool, Failure> 
 
 fn try_run(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     command: &Command,
 ) -> Result<Option<CommandFailed>, Failure> {
     let output = host.run(command).map_err(|error| goal.host(&error))?;
@@ -136,7 +136,7 @@ fn try_run(
 }
 
 /// `zpool create` may fail after the pool exists: then its root dataset could not be mounted.
-fn explain(goal: Goal<'_>, host: &dyn Host, pool: &str, failed: &CommandFailed) -> Failure {
+fn explain(goal: Goal<'_>, host: &StepContext<'_>, pool: &str, failed: &CommandFailed) -> Failure {
     let failure = goal.command(failed);
     // The first failure is the one to tell; a second one while looking adds nothing.
     if !exists(goal, host, pool).unwrap_or(false) {
@@ -153,7 +153,7 @@ fn explain(goal: Goal<'_>, host: &dyn Host, pool: &str, failed: &CommandFailed) 
 fn compare(
     operation: &CreatePool,
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     inventory: &Inventory,
 ) -> Result<(), Failure> {
     let pool = &operation.pool;
@@ -228,7 +228,7 @@ fn wanted_layout(vdevs: &[PlannedVdev], inventory: &Inventory) -> Layout {
 /// what the file states and the pool has otherwise.
 pub(super) fn import(
     operation: &ImportPool,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let pool = &operation.pool;
@@ -279,7 +279,7 @@ pub(super) fn import(
 /// Sets pool properties one by one, as `zpool set` demands, then those of the root dataset.
 pub(super) fn set(
     operation: &SetPool,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let SetPool {
@@ -312,7 +312,7 @@ pub(super) fn set(
 
 fn read(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     pool: &str,
     wanted: &BTreeMap<String, String>,
 ) -> Result<Live, Failure> {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use phoenix_host::Host;
-use phoenix_tools::zfs::{self, PropertyRow};
+use phoenix_tools::zfs::PropertyRow;
 use phoenix_zfs::property::same_value;
 
 use super::failure::Goal;
+use crate::context::StepContext;
 use crate::event::Failure;
 
 /// What a dataset looks like: its properties by name, `type` and `mounted` included.
@@ -16,7 +16,7 @@ pub(super) type Live = BTreeMap<String, String>;
 /// `None` when there is no such dataset.
 pub(super) fn read(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     dataset: &str,
     wanted: &BTreeMap<String, String>,
 ) -> Result<Option<Live>, Failure> {
@@ -24,9 +24,9 @@ pub(super) fn read(
     let mut names: Vec<&str> = wanted.keys().map(String::as_str).chain(always).collect();
     names.sort_unstable();
     names.dedup();
-    let rows = zfs::read(host, &names, &[dataset]).map_err(|error| goal.read(&error))?;
-    let live = by_name(rows, dataset);
-    Ok((!live.is_empty()).then_some(live))
+    let rows = host.reads.dataset(dataset, &names);
+    let rows = rows.map_err(|error| goal.read(&error))?;
+    Ok(rows.map(|rows| by_name(rows, dataset)))
 }
 
 /// The rows about one dataset or pool as a map.

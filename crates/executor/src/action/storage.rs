@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use phoenix_host::Host;
 use phoenix_host::command::{Command, CommandFailed};
 use phoenix_planner::plan::{AddStorage, SetStorage};
 use phoenix_planner::storage::{effective, same_value, stored};
@@ -14,6 +13,7 @@ use phoenix_tools::pve::{self, StorageRow};
 
 use super::Done;
 use super::failure::{Attempt, Goal, is_pvesm_busy, while_busy};
+use crate::context::StepContext;
 use crate::event::Failure;
 
 /// Adds a storage. One that exists already is compared, never changed.
@@ -22,7 +22,7 @@ use crate::event::Failure;
 /// second more, and would not be safer against a cluster node that adds it in between.
 pub(super) fn add(
     operation: &AddStorage,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let AddStorage {
@@ -65,7 +65,7 @@ pub(super) fn add(
 /// storage that they changed.
 pub(super) fn set(
     operation: &SetStorage,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     let SetStorage {
@@ -107,7 +107,7 @@ pub(super) fn set(
 /// Runs `pvesm`, again while it is busy. It gives its lock ten seconds by itself.
 fn run(
     goal: Goal<'_>,
-    host: &dyn Host,
+    host: &StepContext<'_>,
     command: &Command,
     retry_pause: Duration,
 ) -> Result<Result<(), CommandFailed>, Failure> {
@@ -136,7 +136,11 @@ fn same_row(one: &StorageRow, other: &StorageRow) -> bool {
     bare(one) == bare(other)
 }
 
-fn read(goal: Goal<'_>, host: &dyn Host, storage: &str) -> Result<Option<StorageRow>, Failure> {
+fn read(
+    goal: Goal<'_>,
+    host: &StepContext<'_>,
+    storage: &str,
+) -> Result<Option<StorageRow>, Failure> {
     let text = goal.run(host, &pve::storages())?;
     let mut storages = pve::parse_storages(&text).map_err(|error| goal.parse(&error))?;
     Ok(storages.remove(storage))

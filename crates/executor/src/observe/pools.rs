@@ -11,6 +11,7 @@ use phoenix_tools::parse::ReadError;
 use phoenix_tools::zfs::PropertyRow;
 use phoenix_tools::zpool::ImportedPools;
 use phoenix_tools::{zfs, zpool};
+use phoenix_zfs::name::pool_of;
 
 use super::ObserveError;
 use super::disks::observed_vdev;
@@ -42,10 +43,6 @@ impl Pools {
             .get(pool_of(dataset))
             .is_some_and(|health| !answers(health))
     }
-}
-
-fn pool_of(dataset: &str) -> &str {
-    dataset.split_once('/').map_or(dataset, |(pool, _)| pool)
 }
 
 /// Picks the wanted pools that are imported. The kernel tells without a lock and without a command:

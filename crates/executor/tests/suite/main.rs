@@ -7,6 +7,7 @@
 
 mod convergence;
 mod failures;
+mod figures;
 mod hostile;
 mod import;
 mod observing;

@@ -1,6 +1,6 @@
 //! Which step may run now: a state machine without threads, clocks or I/O.
 //!
-//! The coordinator in `run` asks it what to start and tells it what came of it. A step runs once
+//! The coordinator in `walk` asks it what to start and tells it what came of it. A step runs once
 //! everything that it needs has succeeded and its lane is free; what waits for a failure is blocked
 //! by the failures at the root of it. Nothing here knows what a step does.
 

@@ -13,8 +13,7 @@ use phoenix_host::{Change, Host, HostError};
 use crate::mutex::lock;
 
 /// Answers `zfs get` and `find` about everything but what is called `missing`, or `denied`; the
-/// first command waits to be let go, and cannot be run when nobody will. Refuses the first one who wants
-/// a lock.
+/// first command, or lock, waits to be let go, and fails when nobody will.
 pub(crate) struct Slow {
     started: Sender<()>,
     go: Mutex<Option<Receiver<()>>>,
@@ -51,9 +50,19 @@ impl Slow {
         lock(&self.asked).clone()
     }
 
-    /// How many locks are held.
-    pub(crate) fn held(&self) -> usize {
-        self.locks_held.load(Ordering::SeqCst)
+    /// How often a lock was asked for, and how many are held.
+    pub(crate) fn locks(&self) -> (usize, usize) {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+        (count(&self.locks_asked), count(&self.locks_held))
+    }
+
+    /// Keeps the first caller until it is let go. Whether it was.
+    fn is_let_go(&self) -> bool {
+        let Some(go) = lock(&self.go).take() else {
+            return true;
+        };
+        self.started.send(()).unwrap();
+        go.recv().is_ok()
     }
 }
 
@@ -62,12 +71,10 @@ impl Host for Slow {
         let is_name = |word: &&String| ["tank", "other"].iter().any(|&pool| word.contains(pool));
         let names: Vec<String> = command.args.iter().filter(is_name).cloned().collect();
         lock(&self.asked).push(names.clone());
-        let go = lock(&self.go).take();
-        if let Some(go) = go {
-            self.started.send(()).unwrap();
-            go.recv().map_err(|_| HostError::NotInstalled {
+        if !self.is_let_go() {
+            return Err(HostError::NotInstalled {
                 program: command.program.name().to_owned(),
-            })?;
+            });
         }
         let (bad, good): (Vec<_>, Vec<_>) = names
             .iter()
@@ -79,7 +86,8 @@ impl Host for Slow {
         let complaint = |name: &&String| match (command.program, name.ends_with("missing")) {
             (Program::Find, true) => format!("find: ‘{name}’: No such file or directory\n"),
             (Program::Find, false) => format!("find: ‘{name}’: Permission denied\n"),
-            _ => format!("cannot open '{name}': dataset does not exist\n"),
+            (_, true) => format!("cannot open '{name}': dataset does not exist\n"),
+            (_, false) => format!("cannot open '{name}': permission denied\n"),
         };
         Ok(Output {
             code: Some(i32::from(!bad.is_empty())),
@@ -97,7 +105,8 @@ impl Host for Slow {
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
-        if self.locks_asked.fetch_add(1, Ordering::SeqCst) == 0 {
+        self.locks_asked.fetch_add(1, Ordering::SeqCst);
+        if !self.is_let_go() {
             return Err(HostError::Locked {
                 path: path.to_owned(),
                 seconds: wait.as_secs(),

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 
-use crate::schedule::StepIndex;
+use super::schedule::StepIndex;
 
 /// Calls `hand_out` with the number of steps that can run at once, which is `count` if so many
 /// threads can be had, and with a way to give steps to those threads. They do `job` for each step, in

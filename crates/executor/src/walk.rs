@@ -5,6 +5,9 @@
 //! events and nothing to lock. A worker runs one step and reports; what a step does is `action`'s
 //! business.
 
+mod schedule;
+mod threads;
+
 use std::any::Any;
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,30 +15,25 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use phoenix_host::Host;
 use phoenix_planner::plan::{Plan, Refusal, Step};
 
 use crate::action::Done;
+use crate::context::{StepContext, Told};
 use crate::event::{self, Event, Failure, Observer, Outcome};
 use crate::options::ApplyOptions;
 use crate::report::{Report, StepOutcome};
-use crate::reporting::Reporting;
-use crate::schedule::{Blocked, Schedule, StepIndex};
-use crate::threads;
+use crate::shared::Shared;
+use schedule::{Blocked, Schedule, StepIndex};
 
 /// What a worker tells the coordinator.
 #[derive(Debug)]
-pub(crate) enum Message {
+enum Message {
     /// Something that may have changed the host was done.
     Command {
         /// The step that did it.
         step: StepIndex,
-        /// See [`Event::StepCommand`].
-        argv: Vec<String>,
-        /// See [`Event::StepCommand`].
-        code: Option<i32>,
-        /// How long it took.
-        milliseconds: u64,
+        /// What it was.
+        told: Told,
     },
     /// The step is over.
     Ended {
@@ -49,12 +47,12 @@ pub(crate) enum Message {
 }
 
 /// Does one step on a host.
-pub(crate) type Perform<'a> = dyn Fn(&Step, &dyn Host) -> Result<Done, Failure> + Sync + 'a;
+pub(crate) type Perform<'a> = dyn Fn(&Step, &StepContext<'_>) -> Result<Done, Failure> + Sync + 'a;
 
 /// Walks a sound plan to its end.
 pub(crate) fn walk(
     plan: &Plan,
-    host: &dyn Host,
+    shared: &Shared<'_>,
     options: &ApplyOptions,
     observer: &mut dyn Observer,
     perform: &Perform<'_>,
@@ -70,7 +68,7 @@ pub(crate) fn walk(
         report: Report::new(plan),
         started: Instant::now(),
     };
-    let job = |step| run(plan, host, perform, step, &sender);
+    let job = |step| run(plan, shared, perform, step, &sender);
     threads::with(jobs, &job, |workers, give| {
         coordinator.workers = workers;
         coordinator.announce();
@@ -82,7 +80,7 @@ pub(crate) fn walk(
 /// Does one step and tells the coordinator what came of it, even of a panic.
 fn run(
     plan: &Plan,
-    host: &dyn Host,
+    shared: &Shared<'_>,
     perform: &Perform<'_>,
     index: StepIndex,
     sender: &Sender<Message>,
@@ -91,16 +89,17 @@ fn run(
         return;
     };
     let started = Instant::now();
-    let reporting = Reporting::new(host, index, sender.clone());
-    let attempt = catch_unwind(AssertUnwindSafe(|| perform(step, &reporting)));
+    // The coordinator listens until every started step has reported.
+    let tell = |message| drop(sender.send(message));
+    let tell_change = |told| tell(Message::Command { step: index, told });
+    let context = StepContext::new(shared, &tell_change);
+    let attempt = catch_unwind(AssertUnwindSafe(|| perform(step, &context)));
     let result = attempt.unwrap_or_else(|panic| Err(panicked(&*panic)));
-    let ended = Message::Ended {
+    tell(Message::Ended {
         step: index,
         result,
         milliseconds: milliseconds(started),
-    };
-    // The coordinator listens until every started step has reported.
-    let _ = sender.send(ended);
+    });
 }
 
 struct Coordinator<'a> {
@@ -158,12 +157,7 @@ impl Coordinator<'_> {
 
     fn note(&mut self, message: Message) {
         match message {
-            Message::Command {
-                step,
-                argv,
-                code,
-                milliseconds,
-            } => self.tell_command(step, argv, code, milliseconds),
+            Message::Command { step, told } => self.tell_command(step, told),
             Message::Ended {
                 step,
                 result,
@@ -208,13 +202,12 @@ impl Coordinator<'_> {
         }
     }
 
-    fn tell_command(
-        &mut self,
-        step: StepIndex,
-        argv: Vec<String>,
-        code: Option<i32>,
-        milliseconds: u64,
-    ) {
+    fn tell_command(&mut self, step: StepIndex, told: Told) {
+        let Told {
+            argv,
+            code,
+            milliseconds,
+        } = told;
         if let Some(step) = self.plan.steps.get(step) {
             self.observer.event(&Event::StepCommand {
                 id: step.id.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use phoenix_config::address::Address;
 use phoenix_host::command::{Command, Output, Program};
 use phoenix_host::lock::HeldLock;
-use phoenix_host::{Change, HostError};
+use phoenix_host::{Change, Host, HostError};
 use phoenix_planner::plan::{
     Action, Class, ConfigSource, FORMAT, Operation, SetArc, Summary as PlanSummary,
 };
@@ -110,6 +110,22 @@ impl Observer for Words {
     }
 }
 
+/// The report of a walk on a host where everything succeeds.
+fn walked(
+    plan: &Plan,
+    options: &ApplyOptions,
+    observer: &mut dyn Observer,
+    perform: &Perform<'_>,
+) -> Report {
+    walk(
+        plan,
+        &Shared::new(&Yes, options.jobs),
+        options,
+        observer,
+        perform,
+    )
+}
+
 fn failure(message: &str) -> Failure {
     Failure {
         message: message.to_owned(),
@@ -133,14 +149,14 @@ fn outcomes(report: &Report) -> Vec<String> {
 fn one_job_tells_its_events_in_plan_order() {
     let plan = plan(&[("a", &[]), ("b", &["a"])], &[("c", &[])]);
     let mut words = Words::default();
-    let perform = |step: &Step, host: &dyn Host| {
+    let perform = |step: &Step, host: &StepContext<'_>| {
         let command = Command::write(Program::Zfs, ["set", &step.id.to_string()]);
         let look = Command::read(Program::Zfs, ["get"]);
         let _ = host.run(&look).and_then(|_| host.run(&command));
         let _ = host.write_file("/etc/x".into(), "");
         Ok(Done::Changed)
     };
-    walk(&plan, &Yes, &jobs(1), &mut words, &perform);
+    walked(&plan, &jobs(1), &mut words, &perform);
     let expected = [
         "start 2",
         "dataset:c Blocked",
@@ -163,12 +179,12 @@ fn a_panic_is_a_failed_step_and_isolates_its_branch() {
         &[("a", &[]), ("b", &[]), ("c", &["a"]), ("d", &["b", "c"])],
         &[("r", &[]), ("s", &["r"])],
     );
-    let perform = |step: &Step, _: &dyn Host| {
+    let perform = |step: &Step, _: &StepContext<'_>| {
         assert!(step.id != address("a"), "broken on purpose");
         Ok(Done::Unchanged)
     };
     for count in [1, 16] {
-        let report = walk(&plan, &Yes, &jobs(count), &mut (), &perform);
+        let report = walked(&plan, &jobs(count), &mut (), &perform);
         let expected = [
             "dataset:a Failed",
             "dataset:b Unchanged",
@@ -197,7 +213,7 @@ fn a_panic_is_a_failed_step_and_isolates_its_branch() {
 fn steps_really_run_side_by_side() {
     let plan = plan(&[("a", &[]), ("b", &[]), ("c", &[])], &[]);
     let met = (Mutex::new(0), Condvar::new());
-    let perform = |_: &Step, _: &dyn Host| {
+    let perform = |_: &Step, _: &StepContext<'_>| {
         let mut count = met.0.lock().unwrap();
         *count += 1;
         met.1.notify_all();
@@ -207,7 +223,7 @@ fn steps_really_run_side_by_side() {
         }
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &jobs(3), &mut (), &perform);
+    let report = walked(&plan, &jobs(3), &mut (), &perform);
     assert_eq!(report.summary.changed, 3);
 }
 
@@ -216,11 +232,11 @@ fn a_cancelled_walk_ends_what_runs_and_starts_nothing_more() {
     let plan = plan(&[("a", &[]), ("b", &[]), ("c", &["b"])], &[]);
     let options = jobs(1);
     let cancel = options.cancel.clone();
-    let perform = |_: &Step, _: &dyn Host| {
+    let perform = |_: &Step, _: &StepContext<'_>| {
         cancel.cancel();
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &options, &mut (), &perform);
+    let report = walked(&plan, &options, &mut (), &perform);
     let expected = [
         "dataset:a Changed",
         "dataset:b NotStarted",
@@ -235,11 +251,11 @@ fn a_cancel_that_comes_after_the_last_step_interrupts_nothing() {
     let plan = plan(&[("a", &[])], &[]);
     let options = jobs(1);
     let cancel = options.cancel.clone();
-    let perform = |_: &Step, _: &dyn Host| {
+    let perform = |_: &Step, _: &StepContext<'_>| {
         cancel.cancel();
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &options, &mut (), &perform);
+    let report = walked(&plan, &options, &mut (), &perform);
     assert!(report.is_success());
     assert!(!report.interrupted);
 }
@@ -251,8 +267,8 @@ fn fail_fast_stops_after_the_first_failure() {
         fail_fast: true,
         ..jobs(1)
     };
-    let perform = |_: &Step, _: &dyn Host| Err(failure("no"));
-    let report = walk(&plan, &Yes, &options, &mut (), &perform);
+    let perform = |_: &Step, _: &StepContext<'_>| Err(failure("no"));
+    let report = walked(&plan, &options, &mut (), &perform);
     let expected = [
         "dataset:a Failed",
         "dataset:b Blocked dataset:a",
@@ -288,12 +304,12 @@ fn no_step_starts_before_its_announcement_is_synced() {
     );
     let mut observer = Announced::default();
     let synced = Arc::clone(&observer.synced);
-    let perform = |step: &Step, _: &dyn Host| {
+    let perform = |step: &Step, _: &StepContext<'_>| {
         let known = synced.lock().unwrap().contains(&step.id.to_string());
         assert!(known, "{} started unannounced", step.id);
         Ok(Done::Changed)
     };
-    let report = walk(&plan, &Yes, &jobs(4), &mut observer, &perform);
+    let report = walked(&plan, &jobs(4), &mut observer, &perform);
     assert_eq!(report.summary.changed, 4);
     // Together at the start, at most once for each end, and at the end.
     assert!(observer.syncs <= 6, "{} syncs", observer.syncs);
@@ -308,8 +324,8 @@ fn an_observer_that_panics_loses_no_step() {
         }
     }
     let plan = plan(&[("a", &[]), ("b", &["a"])], &[]);
-    let perform = |_: &Step, _: &dyn Host| Ok(Done::Changed);
-    let report = walk(&plan, &Yes, &jobs(2), &mut Broken, &perform);
+    let perform = |_: &Step, _: &StepContext<'_>| Ok(Done::Changed);
+    let report = walked(&plan, &jobs(2), &mut Broken, &perform);
     assert_eq!(report.summary.changed, 2);
     assert!(report.problems[0].contains("observer broke"));
 }
