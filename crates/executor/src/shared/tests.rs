@@ -192,7 +192,7 @@ fn steps_that_want_one_lock_wait_for_it_together_and_hold_up_no_other() {
         let taken = thread::scope(|scope| {
             let steps: Vec<_> = (0..5).map(|_| scope.spawn(move || take(path))).collect();
             is_started.recv().unwrap();
-            until(|| shared.locks.count(path) == steps.len());
+            until(|| shared.locks.count(path) == steps.len() || host.locks().0 > 1);
             assert!(take(Utf8Path::new("/b")).is_ok(), "another lock is free");
             match is_free_in_time {
                 true => let_go.send(()).unwrap(),
