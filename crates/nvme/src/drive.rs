@@ -15,8 +15,17 @@ pub struct Drive {
     pub source: Source,
     /// Model, without padding.
     pub model: Option<String>,
-    /// Serial number, without padding. History is kept by it.
+    /// Serial number, without padding.
     pub serial: Option<String>,
+    /// What history and metrics call the drive: its serial number, with namespace and number or place
+    /// behind it where another drive has the same one. See [`crate::identity`].
+    pub identity: Option<String>,
+    /// The number of the namespace, counted from 1.
+    pub namespace: Option<u64>,
+    /// The namespace's own worldwide number, such as `eui.0025385b11b2d6c4`.
+    pub eui: Option<String>,
+    /// Where it is plugged in, as the kernel's PCI address.
+    pub place: Option<String>,
     /// Firmware revision in use.
     pub firmware: Option<String>,
     /// Size in bytes.
@@ -33,6 +42,14 @@ pub struct Drive {
     pub warning_celsius: Option<i64>,
     /// Composite temperature that the drive itself calls critical, in degrees Celsius.
     pub critical_celsius: Option<i64>,
+    /// Whether the drive passes its own check of its health.
+    pub passed: Option<bool>,
+    /// The self-tests that it remembers, newest first.
+    pub self_tests: Vec<SelfTest>,
+    /// What is in its error log, newest first.
+    pub errors: Vec<ErrorEntry>,
+    /// Its temperature sensors and their limits, as the kernel knows them.
+    pub sensors: Vec<Sensor>,
     /// The SMART / Health Information log, when it could be read.
     pub health: Option<Health>,
     /// What could not be read, and why, in words.
@@ -65,6 +82,65 @@ pub struct LbaFormat {
     pub relative_performance: u64,
 }
 
+/// One self-test in the drive's log (NVMe Base Specification, log page 06h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SelfTest {
+    /// How it ended: 0 well, 1 to 4, 8 and 9 stopped, 5 to 7 failed.
+    pub result: u64,
+    /// When, in hours that the drive had been on.
+    pub power_on_hours: Option<u64>,
+}
+
+impl SelfTest {
+    /// Whether it came to an end that says something: one that was stopped proves nothing.
+    fn is_telling(&self) -> bool {
+        self.result == 0 || self.has_failed()
+    }
+
+    /// Whether it found something wrong.
+    pub fn has_failed(&self) -> bool {
+        (5..=7).contains(&self.result)
+    }
+}
+
+/// One entry of the drive's error log (NVMe Base Specification, log page 01h).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ErrorEntry {
+    /// Its number; every error that the drive ever had has its own.
+    pub count: u64,
+    /// The submission queue: 0 is for administration, the others carry reads and writes.
+    pub queue: Option<u64>,
+    /// The type of the status: 0 general, 1 of a command, 2 media and data integrity.
+    pub status_type: Option<u64>,
+    /// The status of that type.
+    pub status: Option<u64>,
+}
+
+/// One temperature sensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Sensor {
+    /// What the kernel calls it: `Composite`, `Sensor 1` ...
+    pub name: String,
+    /// Degrees Celsius.
+    pub celsius: i64,
+    /// It is hot from here on, in degrees Celsius.
+    pub warning_celsius: Option<i64>,
+    /// It must not get as hot as this, in degrees Celsius.
+    pub critical_celsius: Option<i64>,
+}
+
+impl Drive {
+    /// What history and metrics know the drive by; `None` without a serial number.
+    pub fn key(&self) -> Option<&str> {
+        self.identity.as_deref().or(self.serial.as_deref())
+    }
+
+    /// The newest self-test that came to an end.
+    pub fn last_self_test(&self) -> Option<&SelfTest> {
+        self.self_tests.iter().find(|test| test.is_telling())
+    }
+}
+
 /// The SMART / Health Information log (NVMe Base Specification, log page 02h).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Health {
@@ -93,12 +169,14 @@ pub struct Health {
     /// Times that data could not be recovered: the errors that matter.
     pub media_errors: Option<u64>,
     /// Entries that the error log ever had. Grows on healthy drives with every command that they
-    /// do not know, so nothing is concluded from it.
+    /// do not know, so nothing is concluded from the number; what the entries say counts.
     pub error_log_entries: Option<u64>,
     /// Minutes spent above the warning temperature.
     pub warning_temperature_minutes: Option<u64>,
     /// Minutes spent above the critical temperature.
     pub critical_temperature_minutes: Option<u64>,
+    /// Seconds in which the drive slowed itself down because of heat.
+    pub throttled_seconds: Option<u64>,
 }
 
 impl Health {

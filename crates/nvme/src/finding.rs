@@ -64,13 +64,20 @@ pub enum Code {
     Unreliable,
     BackupFailed,
     MemoryRegion,
+    SelfCheckFailed,
+    SelfTestFailed,
     ControllerState,
     WearExhausted,
     WearHigh,
     WearForecast,
+    WritesJumped,
     SpareLow,
+    SpareFalls,
     MediaErrors,
+    ErrorLog,
     TemperatureHigh,
+    HeatTime,
+    Throttled,
     UnsafeShutdowns,
     FirmwareKnownBad,
     FirmwareErrorMode,
@@ -79,12 +86,25 @@ pub enum Code {
     FirmwareUpdate,
     NoWearData,
     Unreadable,
+    PoolsUnreadable,
     MemberFailed,
     PoolHealth,
     WornTogether,
     AutotrimOff,
+    AutotrimIdle,
     TrimUnsupported,
     BlockSize,
+}
+
+impl Code {
+    /// The code as it is written everywhere: `wear-high`.
+    pub fn word(self) -> String {
+        // A variant without contents always serialises to its name.
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
 }
 
 /// One thing that somebody should know about a drive or a pool.

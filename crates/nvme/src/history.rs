@@ -26,11 +26,11 @@ const OLD_STEP_DAYS: i64 = 30;
 const KEEP_DAYS: i64 = 3650;
 
 /// One reading of one drive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// When.
     pub time: Timestamp,
-    /// Which drive.
+    /// Which drive: its [`Drive::key`].
     pub serial: String,
     /// Rated endurance used, in percent.
     pub percentage_used: u64,
@@ -52,6 +52,15 @@ pub struct Sample {
     /// Composite temperature in degrees Celsius.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature_celsius: Option<i64>,
+    /// Minutes spent above the warning temperature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning_temperature_minutes: Option<u64>,
+    /// Minutes spent above the critical temperature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critical_temperature_minutes: Option<u64>,
+    /// Seconds in which the drive slowed itself down because of heat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_seconds: Option<u64>,
 }
 
 impl Sample {
@@ -63,7 +72,7 @@ impl Sample {
             .filter(|health| health.reports_wear())?;
         Some(Self {
             time,
-            serial: drive.serial.clone()?,
+            serial: drive.key()?.to_owned(),
             percentage_used: health.percentage_used?,
             written_bytes: health.written_bytes,
             available_spare_percent: health.available_spare_percent,
@@ -71,6 +80,9 @@ impl Sample {
             unsafe_shutdowns: health.unsafe_shutdowns,
             power_on_hours: health.power_on_hours,
             temperature_celsius: health.temperature_celsius,
+            warning_temperature_minutes: health.warning_temperature_minutes,
+            critical_temperature_minutes: health.critical_temperature_minutes,
+            throttled_seconds: health.throttled_seconds,
         })
     }
 }
@@ -228,6 +240,16 @@ impl History {
         })
     }
 
+    /// Every drive that it knows.
+    pub fn keys(&self) -> BTreeSet<&str> {
+        self.entries()
+            .filter_map(|entry| match entry {
+                Entry::Sample(sample) => Some(sample.serial.as_str()),
+                Entry::Acknowledgement(_) => None,
+            })
+            .collect()
+    }
+
     /// When the newest line was written.
     pub fn newest(&self) -> Option<Timestamp> {
         self.entries().map(Entry::time).max()
@@ -280,6 +302,17 @@ impl Past {
         let (before, after) = self.samples.split_at_checked(split)?;
         before.iter().rev().chain(after).find_map(value)
     }
+
+    /// A value as it stood in the first sample since `time`. Unlike [`Self::value_before`] it never goes
+    /// back further, so what has grown since then has grown within that time.
+    pub fn value_since(
+        &self,
+        time: Timestamp,
+        value: impl Fn(&Sample) -> Option<u64>,
+    ) -> Option<u64> {
+        let split = self.samples.partition_point(|sample| sample.time < time);
+        self.samples.get(split..)?.iter().find_map(value)
+    }
 }
 
 /// Reads the history; empty when there is none yet.
@@ -304,7 +337,7 @@ pub fn record(
     now: Timestamp,
 ) -> Result<History, HostError> {
     let mut history = load(host, path)?;
-    // A drive with several namespaces is one drive.
+    // One sample for each drive, whatever it is called.
     let samples: BTreeMap<String, Sample> = drives
         .iter()
         .filter_map(|drive| Sample::of(drive, now))
@@ -329,7 +362,7 @@ pub fn acknowledge(
     now: Timestamp,
 ) -> Result<u64, AcknowledgeError> {
     let errors = drive.health.as_ref().and_then(|health| health.media_errors);
-    let (Some(serial), Some(media_errors)) = (drive.serial.clone(), errors) else {
+    let (Some(serial), Some(media_errors)) = (drive.key().map(str::to_owned), errors) else {
         return Err(AcknowledgeError::NothingToAccept {
             drive: drive.name.clone(),
         });

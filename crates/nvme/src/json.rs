@@ -29,6 +29,29 @@ pub(crate) fn signed(object: &Value, key: &str) -> Option<i64> {
     object.get(key)?.as_i64()
 }
 
+/// A counter under `key`. All bits set is what a drive sends that does not keep it.
+pub(crate) fn counter(object: &Value, key: &str) -> Option<u64> {
+    unsigned(object, key).filter(|count| *count != u64::MAX)
+}
+
+/// Degrees Celsius that a drive can have; anything else is noise on the line.
+pub(crate) fn plausible_celsius(degrees: i64) -> bool {
+    (-60..200).contains(&degrees)
+}
+
+/// The JSON in an output, of which a byte order mark or a few lines of another program stand before it.
+pub(crate) fn document(output: &str) -> &str {
+    let text = output.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with(['{', '[']) {
+        return text;
+    }
+    let after_line = text.match_indices('\n').map(|(at, _)| at + 1);
+    after_line
+        .filter_map(|at| text.get(at..))
+        .find(|rest| rest.starts_with(['{', '[']))
+        .unwrap_or(text)
+}
+
 /// The text under `key` without padding, fit for a terminal; `None` if it is empty.
 pub(crate) fn text(object: &Value, key: &str) -> Option<String> {
     let trimmed = object.get(key)?.as_str()?.trim();

@@ -12,6 +12,7 @@ pub mod drive;
 pub mod finding;
 pub mod firmware;
 pub mod history;
+pub mod identity;
 pub mod nvme_cli;
 pub mod policy;
 pub mod pool;

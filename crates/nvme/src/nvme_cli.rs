@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use crate::drive::{Drive, Health, LbaFormat};
-use crate::json::{data_units, text, unsigned};
+use crate::drive::{Drive, Health, LbaFormat, Source};
+use crate::json::{counter, data_units, document, plausible_celsius, text, unsigned};
 
 /// The text is not what nvme-cli prints for a drive that answers.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,8 @@ pub fn parse_smart_log(output: &str) -> Result<Health, NvmeCliError> {
     if percentage_used.is_none() {
         return Err(NvmeCliError::NotNvmeCli);
     }
+    let throttled = ["thm_temp1_total_time", "thm_temp2_total_time"];
+    let throttled = throttled.into_iter().filter_map(|key| unsigned(&log, key));
     let warning = log.get("critical_warning").unwrap_or(&Value::Null);
     Ok(Health {
         // With --human-readable the byte becomes an object that repeats it under `value`.
@@ -45,14 +47,28 @@ pub fn parse_smart_log(output: &str) -> Result<Health, NvmeCliError> {
         percentage_used,
         read_bytes: data_units(&log, "data_units_read"),
         written_bytes: data_units(&log, "data_units_written"),
-        busy_minutes: unsigned(&log, "controller_busy_time"),
-        power_cycles: unsigned(&log, "power_cycles"),
+        busy_minutes: counter(&log, "controller_busy_time"),
+        power_cycles: counter(&log, "power_cycles"),
         power_on_hours: unsigned(&log, "power_on_hours"),
-        unsafe_shutdowns: unsigned(&log, "unsafe_shutdowns"),
-        media_errors: unsigned(&log, "media_errors"),
-        error_log_entries: unsigned(&log, "num_err_log_entries"),
+        unsafe_shutdowns: counter(&log, "unsafe_shutdowns"),
+        media_errors: counter(&log, "media_errors"),
+        error_log_entries: counter(&log, "num_err_log_entries"),
         warning_temperature_minutes: unsigned(&log, "warning_temp_time"),
         critical_temperature_minutes: unsigned(&log, "critical_comp_time"),
+        throttled_seconds: throttled.reduce(u64::saturating_add),
+    })
+}
+
+/// A drive of which only `nvme smart-log -o json` was kept, under a name of the caller's choice.
+///
+/// # Errors
+/// As [`parse_smart_log`].
+pub fn parse(name: &str, output: &str) -> Result<Drive, NvmeCliError> {
+    Ok(Drive {
+        name: name.to_owned(),
+        source: Source::NvmeCli,
+        health: Some(parse_smart_log(output)?),
+        ..Drive::default()
     })
 }
 
@@ -119,10 +135,12 @@ fn celsius(kelvin: u64) -> Option<i64> {
     i64::try_from(kelvin)
         .ok()?
         .checked_sub_unsigned(ZERO_CELSIUS)
+        .filter(|degrees| plausible_celsius(*degrees))
 }
 
 fn object(output: &str) -> Result<Value, NvmeCliError> {
-    let json: Value = serde_json::from_str(output).map_err(|_| NvmeCliError::NotNvmeCli)?;
+    let json: Value =
+        serde_json::from_str(document(output)).map_err(|_| NvmeCliError::NotNvmeCli)?;
     match text(&json, "error") {
         // The message goes to a terminal, in one line.
         Some(error) => Err(NvmeCliError::Refused(error.replace(char::is_control, " "))),

@@ -5,11 +5,12 @@
 
 mod judge;
 
+use jiff::civil::DateTime;
 use phoenix_tools::zpool::VdevClass;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::trim::Trim;
+use crate::trim::{Trim, Trimmed};
 
 pub use judge::judge;
 
@@ -24,8 +25,22 @@ pub struct PoolFacts {
     pub autotrim: Option<bool>,
     /// The pool property `ashift`, when it was read and is not 0.
     pub ashift: Option<u8>,
+    /// What it has trimmed, when that was read.
+    pub trimmed: Option<Trimmed>,
     /// Its top-level vdevs, in ZFS's order.
     pub vdevs: Vec<VdevFacts>,
+}
+
+impl PoolFacts {
+    /// When the last trim by hand came to its end, in the host's local time.
+    pub fn last_trim(&self) -> Option<DateTime> {
+        let members = self.vdevs.iter().flat_map(|vdev| &vdev.members);
+        let ended = members.filter_map(|member| match member.trim {
+            Some(Trim::Completed(time)) => Some(time),
+            _ => None,
+        });
+        ended.max()
+    }
 }
 
 /// A top-level vdev.

@@ -1,12 +1,13 @@
 //! A report in the shapes that people and programs read. Pure: text out, nothing printed.
 
 pub mod nagios;
+pub mod one;
 pub mod prometheus;
 pub mod sparkline;
 pub mod svg;
 pub mod table;
 
-mod units;
+pub(crate) mod units;
 
 use crate::report::Report;
 

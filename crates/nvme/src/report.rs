@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::drive::Drive;
-use crate::finding::{Finding, Status, sort, worst};
+use crate::finding::{Code, Finding, Status, sort, worst};
 use crate::firmware::{self, Update};
 use crate::history::{History, Past, Sample};
-use crate::policy::Policy;
+use crate::identity;
+use crate::policy::{Policy, compare_revisions};
 use crate::pool::{self, Loss, PoolFacts};
 use crate::trend::{self, Trend};
+use crate::trim::Trimmed;
 use crate::verdict;
 
 /// The version of the report's JSON.
@@ -27,6 +30,8 @@ pub struct Facts<'a> {
     pub pools: Vec<PoolFacts>,
     /// Firmware on offer.
     pub updates: Vec<Update>,
+    /// What could not be read beside the drives, in words.
+    pub gaps: Vec<String>,
     /// The past.
     pub history: &'a History,
     /// The thresholds.
@@ -45,6 +50,8 @@ pub struct Report {
     pub time: Timestamp,
     /// The worst of all statuses.
     pub status: Status,
+    /// What to know beside the drives and pools that could be read, worst first.
+    pub findings: Vec<Finding>,
     /// The drives, by name.
     pub drives: Vec<DriveReport>,
     /// The pools, by name.
@@ -91,6 +98,13 @@ pub struct PoolReport {
     pub status: Status,
     /// What to know about it as a whole, worst first.
     pub findings: Vec<Finding>,
+    /// Whether autotrim is on, when that was read.
+    pub autotrim: Option<bool>,
+    /// What it has trimmed since it was imported, when that was read.
+    pub trimmed: Option<Trimmed>,
+    /// When the last trim by hand came to its end, in the host's local time.
+    #[schemars(with = "Option<String>")]
+    pub last_trim: Option<DateTime>,
     /// Its top-level vdevs.
     pub vdevs: Vec<VdevReport>,
 }
@@ -117,17 +131,16 @@ pub fn assess(facts: Facts<'_>) -> Report {
         history,
         policy,
         now,
+        gaps,
         pools: pool_facts,
     } = facts;
-    drives.sort_by(|a, b| a.name.cmp(&b.name));
+    identity::assign(&mut drives, history);
+    drives.sort_by(|a, b| natural(&a.name, &b.name));
+    let findings: Vec<Finding> = gaps.iter().map(|gap| unread_pools(gap)).collect();
     let drives: Vec<DriveReport> = drives
         .into_iter()
         .map(|drive| {
-            let past = drive
-                .serial
-                .as_deref()
-                .map(|serial| history.of(serial))
-                .unwrap_or_default();
+            let past = drive.key().map(|key| history.of(key)).unwrap_or_default();
             let trend = trend_of(&drive, &past, now);
             let mut findings = verdict::judge(&drive, policy, &past, trend.as_ref(), now);
             findings.extend(firmware::judge(&drive, policy, &updates));
@@ -153,9 +166,22 @@ pub fn assess(facts: Facts<'_>) -> Report {
         format: FORMAT,
         time: now,
         status,
+        findings,
         drives,
         pools,
     }
+}
+
+/// `nvme2n1` before `nvme10n1`.
+pub(crate) fn natural(a: &str, b: &str) -> std::cmp::Ordering {
+    compare_revisions(a, b).then_with(|| a.cmp(b))
+}
+
+/// A remark: what the drives say of themselves holds without it.
+fn unread_pools(gap: &str) -> Finding {
+    let message = format!("which pools the drives serve is not fully known: {gap}");
+    Finding::new(Status::Ok, Code::PoolsUnreadable, message)
+        .help("the drives were judged all the same; see `zpool status`")
 }
 
 /// The JSON Schema (draft 2020-12) of [`Report`].
@@ -220,6 +246,9 @@ fn pool_reports(facts: &Facts<'_>) -> Vec<PoolReport> {
                 health: pool.health.clone(),
                 status: worst(&findings),
                 findings,
+                autotrim: pool.autotrim,
+                trimmed: pool.trimmed,
+                last_trim: pool.last_trim(),
                 vdevs: pool.vdevs.iter().map(vdev_report).collect(),
             }
         })

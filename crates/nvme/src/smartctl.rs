@@ -1,12 +1,12 @@
-//! Reads what `smartctl -j -x` prints (7.0 and later). Pure.
+//! Reads what `smartctl -j` prints of a drive (7.0 and later). Pure.
 //!
 //! Only keys that 7.0 already had decide about health; later ones (block formats, temperature
 //! limits: 7.5) are used where they are. Key names: smartmontools src/nvmeprint.cpp.
 
 use serde_json::Value;
 
-use crate::drive::{Drive, Health, LbaFormat, Source};
-use crate::json::{data_units, signed, text, unsigned};
+use crate::drive::{Drive, ErrorEntry, Health, LbaFormat, SelfTest, Source};
+use crate::json::{counter, data_units, document, plausible_celsius, signed, text, unsigned};
 
 /// The text is no JSON object, so smartctl is older than 7.0, or it is something else.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +26,16 @@ const PARTIAL: u64 = 0b100;
 /// # Errors
 /// When `output` is not smartctl's JSON at all.
 pub fn parse(name: &str, output: &str) -> Result<Drive, NotSmartctl> {
-    let json: Value = serde_json::from_str(output).map_err(|error| NotSmartctl(Some(error)))?;
+    let json: Value =
+        serde_json::from_str(document(output)).map_err(|error| NotSmartctl(Some(error)))?;
     let smartctl = json.get("smartctl").ok_or(NotSmartctl(None))?;
     let mut drive = identity(name, &json);
     drive.health = health(&json);
+    drive.passed = json
+        .pointer("/smart_status/passed")
+        .and_then(Value::as_bool);
+    drive.self_tests = self_tests(&json);
+    drive.errors = errors(&json);
     if drive.health.is_some() {
         drive.source = Source::Smartctl;
     } else {
@@ -57,10 +63,48 @@ fn identity(name: &str, json: &Value) -> Drive {
         supports_trim: json
             .pointer("/nvme_optional_nvm_commands/dataset_management")
             .and_then(Value::as_bool),
-        warning_celsius: signed(limits, "op_limit_max"),
-        critical_celsius: signed(limits, "critical_limit_max"),
+        namespace: unsigned(namespace, "id"),
+        eui: namespace.get("eui64").and_then(eui),
+        warning_celsius: signed(limits, "op_limit_max").filter(|c| plausible_celsius(*c)),
+        critical_celsius: signed(limits, "critical_limit_max").filter(|c| plausible_celsius(*c)),
         ..Drive::default()
     }
+}
+
+/// As the kernel writes it down: maker in 24 bits, number in 40.
+fn eui(eui64: &Value) -> Option<String> {
+    let (maker, number) = (unsigned(eui64, "oui")?, unsigned(eui64, "ext_id")?);
+    (maker != 0 || number != 0).then(|| format!("eui.{maker:06x}{number:010x}"))
+}
+
+/// Unused places of the table are null.
+fn self_tests(json: &Value) -> Vec<SelfTest> {
+    let table = json.pointer("/nvme_self_test_log/table");
+    let rows = table.and_then(Value::as_array).into_iter().flatten();
+    let test = |row: &Value| {
+        Some(SelfTest {
+            result: unsigned(row.get("self_test_result")?, "value")?,
+            power_on_hours: unsigned(row, "power_on_hours"),
+        })
+    };
+    rows.filter_map(test).collect()
+}
+
+fn errors(json: &Value) -> Vec<ErrorEntry> {
+    let table = json.pointer("/nvme_error_information_log/table");
+    let rows = table.and_then(Value::as_array).into_iter().flatten();
+    let error = |row: &Value| {
+        let status = row.get("status_field").unwrap_or(&Value::Null);
+        let word = unsigned(status, "value");
+        Some(ErrorEntry {
+            count: unsigned(row, "error_count").filter(|count| *count > 0)?,
+            queue: unsigned(row, "submission_queue_id"),
+            status_type: unsigned(status, "status_code_type")
+                .or_else(|| word.map(|word| word >> 8 & 0x7)),
+            status: unsigned(status, "status_code").or_else(|| word.map(|word| word & 0xff)),
+        })
+    };
+    rows.filter_map(error).collect()
 }
 
 fn lba_formats(namespace: &Value) -> Vec<LbaFormat> {
@@ -76,25 +120,33 @@ fn lba_formats(namespace: &Value) -> Vec<LbaFormat> {
 }
 
 fn health(json: &Value) -> Option<Health> {
-    let log = json.get("nvme_smart_health_information_log")?;
+    let log = json
+        .get("nvme_smart_health_information_log")
+        .filter(|log| log.as_object().is_some_and(|log| !log.is_empty()))?;
+    let throttled = [
+        "thermal_mgmt_temperature_1_total_time",
+        "thermal_mgmt_temperature_2_total_time",
+    ];
+    let throttled = throttled.into_iter().filter_map(|key| unsigned(log, key));
     let status_byte = json.pointer("/smart_status/nvme");
     Some(Health {
         critical_warning: unsigned(log, "critical_warning")
             .or_else(|| status_byte.and_then(|status| unsigned(status, "value"))),
-        temperature_celsius: signed(log, "temperature"),
+        temperature_celsius: signed(log, "temperature").filter(|c| plausible_celsius(*c)),
         available_spare_percent: unsigned(log, "available_spare"),
         available_spare_threshold_percent: unsigned(log, "available_spare_threshold"),
         percentage_used: unsigned(log, "percentage_used"),
         read_bytes: data_units(log, "data_units_read"),
         written_bytes: data_units(log, "data_units_written"),
-        busy_minutes: unsigned(log, "controller_busy_time"),
-        power_cycles: unsigned(log, "power_cycles"),
+        busy_minutes: counter(log, "controller_busy_time"),
+        power_cycles: counter(log, "power_cycles"),
         power_on_hours: unsigned(log, "power_on_hours"),
-        unsafe_shutdowns: unsigned(log, "unsafe_shutdowns"),
-        media_errors: unsigned(log, "media_errors"),
-        error_log_entries: unsigned(log, "num_err_log_entries"),
+        unsafe_shutdowns: counter(log, "unsafe_shutdowns"),
+        media_errors: counter(log, "media_errors"),
+        error_log_entries: counter(log, "num_err_log_entries"),
         warning_temperature_minutes: unsigned(log, "warning_temp_time"),
         critical_temperature_minutes: unsigned(log, "critical_comp_time"),
+        throttled_seconds: throttled.reduce(u64::saturating_add),
     })
 }
 

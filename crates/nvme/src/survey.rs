@@ -4,6 +4,7 @@
 //! A question that fails leaves a gap in the answer and never fails the survey: a drive that has
 //! dropped off the bus must not hide the others.
 
+mod kernel;
 mod pools;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,13 +13,51 @@ use camino::Utf8PathBuf;
 use phoenix_host::Host;
 use phoenix_host::command::Command;
 use phoenix_tools::parallel;
+use phoenix_tools::parse::ReadError;
 use phoenix_zfs::text::visible;
 
 use crate::drive::{Drive, Source};
 use crate::firmware::{Update, parse_updates};
+use crate::pool::PoolFacts;
 use crate::{commands, nvme_cli, smartctl};
 
-pub use pools::{Scope, nvme_drives, pools, scope};
+pub use kernel::nvme_drives_of_kernel;
+pub use pools::nvme_drives;
+
+/// Everything that a host was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// The drives, in the kernel's order.
+    pub drives: Vec<Drive>,
+    /// The imported pools, as far as they could be read.
+    pub pools: Vec<PoolFacts>,
+    /// The firmware on offer.
+    pub updates: Vec<Update>,
+    /// What could not be read of the pools, in words. No drive depends on it.
+    pub gaps: Vec<String>,
+}
+
+/// Asks a host for its drives, and beside that for its pools and for firmware: whatever hangs or fails
+/// there, the drives are read.
+///
+/// # Errors
+/// When the kernel's list of block devices cannot be read.
+pub fn whole_host(host: &dyn Host) -> Result<Survey, ReadError> {
+    let devices = kernel::devices(host)?;
+    let names = devices.drives();
+    let beside = || parallel::both(|| pools::read(host), || updates(host));
+    let ((found, updates), mut drives) = parallel::both(beside, || survey(host, &names));
+    for drive in &mut drives {
+        devices.add_to(host, drive);
+    }
+    let (pools, gaps) = found;
+    Ok(Survey {
+        drives,
+        pools,
+        updates,
+        gaps,
+    })
+}
 
 /// Reads every drive of `names` (kernel names such as `nvme0n1`), side by side, because a dead one
 /// takes its whole timeout. The answer has the order of `names`.
@@ -154,6 +193,12 @@ fn add_kernel(host: &dyn Host, drive: &mut Drive) {
     drive.logical_block_bytes = drive.logical_block_bytes.or(block_bytes);
     drive.supports_trim = drive.supports_trim.or(discard.map(|bytes| bytes > 0));
     drive.controller_state = state;
+    drive.namespace = block("nsid")
+        .and_then(|number| number.parse().ok())
+        .or(drive.namespace);
+    // Where a drive has no number of its own the kernel makes one up of maker, serial number and model.
+    let number = block("wwid").filter(|number| !number.starts_with("nvme."));
+    drive.eui = number.or(drive.eui.take());
 }
 
 /// Under native multipath the disk hangs below the subsystem, which has no state. The controller

@@ -6,12 +6,16 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8PathBuf;
 use jiff::civil::DateTime;
 use phoenix_tools::zpool::VdevClass;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::drive::Drive;
 use crate::finding::{Code, Finding, Status};
 use crate::pool::{Member, PoolFacts};
+use crate::render::units::decimal;
 
 /// What ZFS knows about TRIM on one disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,41 @@ pub enum Trim {
     Running,
     /// The disk takes no TRIM.
     Unsupported,
+}
+
+/// What a pool has trimmed since it was imported, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Trimmed {
+    /// By autotrim.
+    pub automatic_bytes: u64,
+    /// By `zpool trim`.
+    pub by_hand_bytes: u64,
+    /// What autotrim left alone, because the pieces were too small, or failed at.
+    pub left_bytes: u64,
+}
+
+/// Where the kernel counts what a pool has trimmed (OpenZFS 2.2, `module/zfs/spa_stats.c`).
+pub fn counters_path(pool: &str) -> Utf8PathBuf {
+    format!("/proc/spl/kstat/zfs/{pool}/iostats").into()
+}
+
+/// Reads the file at [`counters_path`]; `None` when it does not count what is trimmed.
+pub fn parse_counters(text: &str) -> Option<Trimmed> {
+    let rows: BTreeMap<&str, u64> = text
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (name, _type, value) = (words.next()?, words.next()?, words.next()?);
+            Some((name, value.parse().ok()?))
+        })
+        .collect();
+    let left = ["autotrim_bytes_skipped", "autotrim_bytes_failed"];
+    let left = left.into_iter().filter_map(|name| rows.get(name));
+    Some(Trimmed {
+        automatic_bytes: *rows.get("autotrim_bytes_written")?,
+        by_hand_bytes: *rows.get("trim_bytes_written")?,
+        left_bytes: left.copied().fold(0, u64::saturating_add),
+    })
 }
 
 /// Reads `zpool status -P -t`: what is known per disk path.
@@ -74,6 +113,7 @@ pub fn judge(pool: &PoolFacts, drives: &BTreeMap<&str, &Drive>) -> Vec<Finding> 
         .collect();
     let mut findings = Vec::new();
     findings.extend(autotrim(pool, &members));
+    findings.extend(idle_autotrim(pool));
     findings.extend(
         members
             .iter()
@@ -127,6 +167,20 @@ fn autotrim(pool: &PoolFacts, members: &[(&Member, &Drive)]) -> Option<Finding> 
     }
 }
 
+/// Autotrim that is on, had something to trim, and has trimmed nothing.
+fn idle_autotrim(pool: &PoolFacts) -> Option<Finding> {
+    let trimmed = pool.trimmed.filter(|_| pool.autotrim == Some(true))?;
+    (trimmed.automatic_bytes == 0 && trimmed.left_bytes > 0).then(|| {
+        let name = &pool.name;
+        let left = decimal(trimmed.left_bytes);
+        let message = format!(
+            "autotrim is on for {name} and has trimmed nothing since the pool was imported: it left {left}"
+        );
+        Finding::new(Status::Warning, Code::AutotrimIdle, message)
+            .help(format!("trim it by hand: `zpool trim {name}`"))
+    })
+}
+
 /// ZFS writes no less than `2^ashift` bytes at once, for good; a drive with larger blocks reads,
 /// changes and writes back what lies around.
 fn block_size(pool: &PoolFacts, drive: &Drive) -> Option<Finding> {
@@ -175,6 +229,43 @@ fn better_format(drive: &Drive, drive_bytes: u64, pool_bytes: u64) -> Option<Fin
 mod tests {
     use super::*;
     use jiff::civil::date;
+
+    #[test]
+    fn autotrim_that_trims_nothing_is_told() {
+        let text = |written: u64, skipped: u64| {
+            format!(
+                "32 1 0x01 26 7072 6172351345 1209543632951\nname type data\n\
+                 trim_extents_written 4 9\ntrim_bytes_written 4 4096\n\
+                 autotrim_bytes_written 4 {written}\nautotrim_bytes_skipped 4 {skipped}\n\
+                 autotrim_bytes_failed 4 0\n"
+            )
+        };
+        let cases = [
+            (0, 65536, true, true),
+            (4096, 65536, true, false),
+            // Nothing was freed yet, or autotrim is off.
+            (0, 0, true, false),
+            (0, 65536, false, false),
+        ];
+        for (written, skipped, on, told) in cases {
+            let pool = PoolFacts {
+                name: "tank".to_owned(),
+                autotrim: Some(on),
+                trimmed: parse_counters(&text(written, skipped)),
+                ..PoolFacts::default()
+            };
+            assert_eq!(pool.trimmed.map(|it| it.by_hand_bytes), Some(4096));
+            let findings = judge(&pool, &BTreeMap::new());
+            let codes: Vec<Code> = findings.iter().map(|it| it.code).collect();
+            let expected = if told {
+                vec![Code::AutotrimIdle]
+            } else {
+                vec![]
+            };
+            assert_eq!(codes, expected, "{written} {skipped} {on}");
+        }
+        assert_eq!(parse_counters("name type data\narc_read_count 4 1\n"), None);
+    }
 
     #[test]
     fn trim_remarks_of_zpool_status_are_read() {

@@ -3,18 +3,23 @@
 //! Only what a drive really says counts. Absent values and the zeros of virtual drives lead to
 //! [`Status::Unknown`], never to an alarm and never to "ok".
 
+mod evidence;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::drive::{Drive, Health};
 use crate::finding::{Code, Finding, Status};
 use crate::history::Past;
 use crate::policy::Policy;
+use crate::render::units::decimal;
 use crate::trend::{Exhaustion, Trend};
 
 /// Errors that came within this many days are news.
 const RECENT_DAYS: i64 = 30;
 /// So many losses of power within [`RECENT_DAYS`] are no longer chance.
 const POWER_LOSSES: u64 = 3;
+/// A threshold of the spare from here on is no threshold.
+const TRUSTED_THRESHOLD_PERCENT: u64 = 99;
 /// Degrees below the drive's own limit from which it is called hot.
 const HEAT_MARGIN_CELSIUS: i64 = 5;
 
@@ -28,22 +33,27 @@ pub fn judge(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(controller(drive));
+    findings.extend(evidence::of_tests(drive));
+    findings.extend(evidence::of_errors(drive));
     let Some(health) = &drive.health else {
         findings.push(unreadable(drive));
         return findings;
     };
     findings.extend(critical_warnings(health));
     findings.extend(temperature(drive, health, policy));
+    findings.extend(evidence::of_heat(health, past, days_ago(now, RECENT_DAYS)));
     if !health.reports_wear() {
         let message = "it keeps no wear data: a virtual drive answers with zeros";
         findings.push(Finding::new(Status::Unknown, Code::NoWearData, message));
         return findings;
     }
     findings.extend(spare(health, policy));
+    findings.extend(evidence::of_falling_spare(health, past, now));
     findings.extend(wear(health, policy));
     findings.extend(media_errors(drive, health, past, now));
     findings.extend(power_losses(health, past, now));
     findings.extend(trend.and_then(|trend| forecast(trend, policy, now)));
+    findings.extend(trend.and_then(jump));
     findings
 }
 
@@ -141,6 +151,8 @@ fn temperature(drive: &Drive, health: &Health, policy: &Policy) -> Option<Findin
             Status::Warning,
             format!("it is at {is} °C, close to its own limit of {limit} °C"),
         )
+    } else if let Some((status, message)) = evidence::hot_sensor(drive) {
+        (status, message)
     } else if health.warnings().temperature() {
         let message = "it reports a temperature outside its limits";
         (Status::Warning, message.to_owned())
@@ -151,17 +163,28 @@ fn temperature(drive: &Drive, health: &Health, policy: &Policy) -> Option<Findin
     Some(Finding::new(status, Code::TemperatureHigh, message).help(help))
 }
 
-/// The drive's own threshold decides, not a fixed number: Optane has 0, consumer drives 5 or 10.
+/// The drive's own threshold decides, not a fixed number: Optane has 0, consumer drives 5 or 10. From
+/// [`TRUSTED_THRESHOLD_PERCENT`] on it is none that anybody could have meant (Apple and Kingston have
+/// 99 and 100 on new drives, more is reserved): there only the drive's own warning counts.
 fn spare(health: &Health, policy: &Policy) -> Option<Finding> {
-    let spare = health.available_spare_percent?;
-    let limit = health.available_spare_threshold_percent?;
-    if spare < limit || health.warnings().spare() {
-        let message =
-            format!("{spare} % of its spare blocks are left, below its own limit of {limit} %");
+    let complains = health.warnings().spare();
+    let limit = health
+        .available_spare_threshold_percent
+        .filter(|limit| *limit < TRUSTED_THRESHOLD_PERCENT);
+    let spare = health.available_spare_percent.filter(|spare| *spare <= 100);
+    let both = spare.zip(limit);
+    if complains || both.is_some_and(|(spare, limit)| spare < limit) {
+        let message = match (spare, limit) {
+            (Some(spare), Some(limit)) => {
+                format!("{spare} % of its spare blocks are left, below its own limit of {limit} %")
+            }
+            _ => "it reports that its spare blocks have fallen below its own limit".to_owned(),
+        };
         let help = "replace it now: the next step is read-only";
         return Some(Finding::new(Status::Critical, Code::SpareBelowThreshold, message).help(help));
     }
-    let low = spare <= limit.saturating_add(policy.spare_margin_percent);
+    let (spare, limit) = both?;
+    let low = spare < 100 && spare <= limit.saturating_add(policy.spare_margin_percent);
     low.then(|| {
         let message =
             format!("{spare} % of its spare blocks are left, close to its own limit of {limit} %");
@@ -232,25 +255,52 @@ fn power_losses(health: &Health, past: &Past, now: Timestamp) -> Option<Finding>
     })
 }
 
+/// What the worse of the recent and the long pace leads to.
 fn forecast(trend: &Trend, policy: &Policy, now: Timestamp) -> Option<Finding> {
-    let Exhaustion::Expected {
-        earliest, likely, ..
-    } = &trend.exhaustion
-    else {
-        return None;
-    };
+    let end = trend.at_worse_pace?;
+    let days = 24 * policy.forecast_warning_days;
     let horizon = now
-        .checked_add(SignedDuration::from_hours(
-            24 * policy.forecast_warning_days,
-        ))
+        .checked_add(SignedDuration::from_hours(days))
         .ok()?
         .to_zoned(jiff::tz::TimeZone::UTC)
         .date();
-    (*earliest <= horizon).then(|| {
-        let message = format!("at this pace its rated endurance is used up around {likely}, {earliest} at the earliest");
+    (end <= horizon).then(|| {
+        let earliest = match &trend.exhaustion {
+            Exhaustion::Expected { earliest, .. } if *earliest < end => {
+                format!(", {earliest} at the earliest")
+            }
+            _ => String::new(),
+        };
+        let message = format!("at this pace its rated endurance is used up around {end}{earliest}");
         let help = "order a replacement, or move what writes most";
         Finding::new(Status::Warning, Code::WearForecast, message).help(help)
     })
+}
+
+fn jump(trend: &Trend) -> Option<Finding> {
+    let jump = trend.jump?;
+    let span = match jump.days {
+        days if days <= 1.0 => "the last day".to_owned(),
+        days => format!("the last {days:.0} days"),
+    };
+    let what = match jump.bytes_per_day {
+        Some(bytes) => format!("{} a day were written to it in {span}", decimal(bytes)),
+        None => format!("it wore far faster than before in {span}"),
+    };
+    let usual = match jump.times {
+        Some(times) if times < 10_000.0 => format!(", {times:.0} times what was usual"),
+        _ => ", and hardly anything before".to_owned(),
+    };
+    let help =
+        "find out who writes: `zpool iostat -v 10` shows the pools, `iotop -ao` the programs";
+    Some(
+        Finding::new(
+            Status::Warning,
+            Code::WritesJumped,
+            format!("{what}{usual}"),
+        )
+        .help(help),
+    )
 }
 
 fn days_ago(now: Timestamp, days: i64) -> Timestamp {
@@ -417,12 +467,8 @@ mod tests {
                 time: days_ago(now(), 10),
                 serial: "S".to_owned(),
                 percentage_used: 3,
-                written_bytes: None,
-                available_spare_percent: None,
-                media_errors: None,
                 unsafe_shutdowns,
-                power_on_hours: None,
-                temperature_celsius: None,
+                ..Sample::default()
             }],
             acknowledged: vec![],
         };

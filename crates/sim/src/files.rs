@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::Output;
 
 use super::state::{Arc, Entry, EntryKind, State};
-use super::{access, disk, mount, nfs};
+use super::{access, disk, health, mount, nfs};
 
 /// The parameter that limits the read cache.
 const ARC_MAX: &str = "/sys/module/zfs/parameters/zfs_arc_max";
@@ -127,11 +127,21 @@ fn arcstats(arc: &Arc) -> String {
     text
 }
 
-/// The four forms of `find` that phoenix uses.
+/// The five forms of `find` that phoenix uses.
 pub(super) fn find(state: &State, args: &[String]) -> Output {
     let expanded: Vec<String> = args.iter().map(|word| unescape(word)).collect();
     let words = super::words(&expanded);
     match &words[..] {
+        [
+            "/sys/block",
+            "/sys/class/hwmon",
+            "-maxdepth",
+            "1",
+            "-type",
+            "l",
+            "-printf",
+            "%f\t%l\n",
+        ] => Output::success(health::links(state)),
         ["/dev/disk", "-type", "l", "-printf", "%p\t%l\n"] => Output::success(disk::links(state)),
         [
             directory,

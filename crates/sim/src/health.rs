@@ -16,20 +16,35 @@ const WRITTEN_UNITS: u64 = 12_345_678;
 const READ_UNITS: u64 = 23_456_789;
 const POWER_ON_HOURS: u64 = 4380;
 
-/// `smartctl -j -x DEVICE`
+/// `smartctl -j -i -c -H -A -l error -l selftest DEVICE`, and `smartctl -j -x DEVICE`
 pub(super) fn smartctl(state: &State, args: &[String]) -> Output {
-    let ["-j", "-x", path] = super::words(args)[..] else {
-        let text = "the simulated smartctl takes -j -x DEVICE only\n";
+    let words = super::words(args);
+    let (["-j", "-x", path]
+    | [
+        "-j",
+        "-i",
+        "-c",
+        "-H",
+        "-A",
+        "-l",
+        "error",
+        "-l",
+        "selftest",
+        path,
+    ]) = words[..]
+    else {
+        let text = "the simulated smartctl takes -j with all logs, or -j -x, and a DEVICE\n";
         return Output::failure(1, text);
     };
     let head = |messages: Value, status: i32| {
+        let argv = [&["smartctl"][..], &words[..]].concat();
         let mut smartctl = json!({
             "version": [7, 4],
             "pre_release": false,
             "svn_revision": "5530",
             "platform_info": "x86_64-linux-6.14.8-2-pve",
             "build_info": "(local build)",
-            "argv": ["smartctl", "-j", "-x", path],
+            "argv": argv,
             "exit_status": status,
         });
         if let (Some(object), Value::Array(_)) = (smartctl.as_object_mut(), &messages) {
@@ -166,6 +181,22 @@ pub(super) fn nvme(state: &State, args: &[String]) -> Output {
     Output::success(pretty(&answer))
 }
 
+/// The links below `/sys/block` and `/sys/class/hwmon`, as `find -printf '%f\t%l\n'` prints them.
+pub(super) fn links(state: &State) -> String {
+    let mut text = String::new();
+    for (index, (name, disk)) in state.disks.iter().enumerate() {
+        let target = match (disk.tran.as_deref(), name.strip_suffix("n1")) {
+            (Some("nvme"), Some(controller)) => {
+                let place = format!("pci0000:00/0000:00:1d.0/0000:{:02x}:00.0", index + 1);
+                format!("../devices/{place}/nvme/{controller}/{name}")
+            }
+            _ => format!("../devices/virtual/block/{name}"),
+        };
+        text += &format!("{name}\t{target}\n");
+    }
+    text
+}
+
 /// The files that describe a drive below `/sys/class/nvme` and `/sys/block`.
 pub(super) fn sysfs(state: &State, path: &Utf8Path) -> Option<String> {
     let parts: Vec<&str> = path.as_str().split('/').collect();
@@ -180,6 +211,14 @@ pub(super) fn sysfs(state: &State, path: &Utf8Path) -> Option<String> {
                 "serial" => format!("{:20}", disk.serial.as_deref().unwrap_or("")),
                 _ => return None,
             }
+        }
+        ["", "sys", "block", name, "nsid"] => {
+            nvme_disk(state, &format!("/dev/{name}"))?;
+            "1".to_owned()
+        }
+        ["", "sys", "block", name, "wwid"] => {
+            let (_, disk) = nvme_disk(state, &format!("/dev/{name}"))?;
+            disk.wwn.clone()?
         }
         ["", "sys", "block", name, "size"] => (state.disks.get(name)?.size / 512).to_string(),
         ["", "sys", "block", name, "queue", file] => {

@@ -44,6 +44,7 @@ pub(super) fn unfit(
         drives: survey::health(host, &drives),
         pools: Vec::new(),
         updates: Vec::new(),
+        gaps: Vec::new(),
         history: &History::default(),
         policy: &policy,
         now: Timestamp::now(),

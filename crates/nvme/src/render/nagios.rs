@@ -3,6 +3,7 @@
 //! The exit code belongs to it: [`crate::Status::exit_code`].
 
 use std::cmp::Reverse;
+use std::fmt::Write as _;
 
 use crate::finding::{Finding, Status};
 use crate::policy::Policy;
@@ -11,7 +12,11 @@ use crate::report::{DriveReport, Report};
 /// One line, such as `NVME CRITICAL - nvme0n1 in quickOS: 104 % ... | nvme0n1_wear=104%;80;90`.
 pub fn render(report: &Report, policy: &Policy) -> String {
     let word = report.status.word().to_uppercase();
-    let line = format!("NVME {word} - {}", summary(report));
+    let mut line = format!("NVME {word} - {}", summary(report));
+    // What could not be read beside the drives is told and costs the check nothing.
+    for finding in &report.findings {
+        let _infallible = write!(line, "; {}", finding.message);
+    }
     // The bar separates the numbers, and a line break would end the answer.
     let line = line.replace('|', "/").replace(['\n', '\r'], " ");
     let numbers = numbers(report, policy);

@@ -5,12 +5,14 @@
 //! `phoenix_nvme_info` joins it with name, model, firmware and place. A value that a drive does
 //! not report has no line.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::drive::Health;
+use crate::drive::{Drive, Health};
 use crate::finding::Status;
 use crate::report::{DriveReport, PoolReport, Report};
 use crate::trend::Exhaustion;
@@ -20,17 +22,36 @@ pub fn render(report: &Report) -> String {
     let mut text = String::new();
     identity(&mut text, report);
     gauges(&mut text, report);
+    facts(&mut text, report);
     counters(&mut text, report);
     forecast(&mut text, report);
     pools(&mut text, report);
-    let mut time = Family::new(
-        &mut text,
+    survey(&mut text, report.time, true);
+    text
+}
+
+/// The metrics of a run that could not read the drives: nothing but that.
+pub fn failed(now: Timestamp) -> String {
+    let mut text = String::new();
+    survey(&mut text, now, false);
+    text
+}
+
+fn survey(text: &mut String, time: Timestamp, success: bool) {
+    let mut family = Family::new(
+        text,
+        "phoenix_nvme_survey_success",
+        "gauge",
+        "1 if the last run could read the drives, 0 if not.",
+    );
+    family.sample(&[], u8::from(success));
+    let mut family = Family::new(
+        text,
         "phoenix_nvme_survey_timestamp_seconds",
         "gauge",
-        "When the drives were read, in seconds since 1970.",
+        "When the last run was, in seconds since 1970.",
     );
-    time.sample(&[], report.time.as_second().to_string());
-    text
+    family.sample(&[], time.as_second());
 }
 
 /// Metrics of one name. Its head is written with its first sample, so that an empty family leaves
@@ -89,7 +110,7 @@ fn escaped(value: &str) -> String {
 
 /// What identifies a drive over time.
 fn drive(report: &DriveReport) -> &str {
-    report.drive.serial.as_deref().unwrap_or(&report.drive.name)
+    report.drive.key().unwrap_or(&report.drive.name)
 }
 
 fn identity(text: &mut String, report: &Report) {
@@ -123,6 +144,20 @@ fn identity(text: &mut String, report: &Report) {
         for one in Status::ALL {
             let labels = [("drive", drive(each)), ("status", one.word())];
             status.sample(&labels, u8::from(each.status == one));
+        }
+    }
+    let mut findings = Family::new(
+        text,
+        "phoenix_nvme_finding",
+        "gauge",
+        "1 for each finding that is no remark.",
+    );
+    for each in &report.drives {
+        let told = each.findings.iter().filter(|it| it.status != Status::Ok);
+        let told: BTreeSet<_> = told.map(|it| (it.code.word(), it.status.word())).collect();
+        for (code, status) in told {
+            let labels = [("drive", drive(each)), ("code", &code), ("status", status)];
+            findings.sample(&labels, 1);
         }
     }
     let mut bad = Family::new(
@@ -180,9 +215,65 @@ fn gauges(text: &mut String, report: &Report) {
     }
 }
 
+/// What a drive is, and what it says beside its health log.
+fn facts(text: &mut String, report: &Report) {
+    type Read = fn(&Drive) -> Option<i64>;
+    let families: [(&'static str, &'static str, Read); 5] = [
+        (
+            "phoenix_nvme_capacity_bytes",
+            "Size of the drive.",
+            |drive| drive.capacity_bytes.and_then(|bytes| bytes.try_into().ok()),
+        ),
+        (
+            "phoenix_nvme_warning_temperature_celsius",
+            "Composite temperature from which the drive warns.",
+            |drive| drive.warning_celsius,
+        ),
+        (
+            "phoenix_nvme_critical_temperature_celsius",
+            "Composite temperature that the drive calls critical.",
+            |drive| drive.critical_celsius,
+        ),
+        (
+            "phoenix_nvme_self_test_failed",
+            "1 if the last self-test that came to an end failed, 0 if it went well.",
+            |drive| {
+                drive
+                    .last_self_test()
+                    .map(|test| i64::from(test.has_failed()))
+            },
+        ),
+        (
+            "phoenix_nvme_self_check_passed",
+            "1 if the drive passes its own check of its health.",
+            |drive| drive.passed.map(i64::from),
+        ),
+    ];
+    for (name, help, read) in families {
+        let mut family = Family::new(text, name, "gauge", help);
+        for each in &report.drives {
+            if let Some(value) = read(&each.drive) {
+                family.sample(&[("drive", drive(each))], value);
+            }
+        }
+    }
+    let mut sensors = Family::new(
+        text,
+        "phoenix_nvme_sensor_celsius",
+        "gauge",
+        "Temperature of each sensor, by the kernel.",
+    );
+    for each in &report.drives {
+        for sensor in &each.drive.sensors {
+            let labels = [("drive", drive(each)), ("sensor", &sensor.name)];
+            sensors.sample(&labels, sensor.celsius);
+        }
+    }
+}
+
 fn counters(text: &mut String, report: &Report) {
     type Read = fn(&Health) -> Option<u64>;
-    let families: [(&'static str, &'static str, u64, Read); 10] = [
+    let families: [(&'static str, &'static str, u64, Read); 11] = [
         (
             "phoenix_nvme_written_bytes_total",
             "Bytes written by the host.",
@@ -243,6 +334,12 @@ fn counters(text: &mut String, report: &Report) {
             60,
             |h| h.critical_temperature_minutes,
         ),
+        (
+            "phoenix_nvme_throttled_seconds_total",
+            "Time in which the drive slowed itself down because of heat.",
+            1,
+            |h| h.throttled_seconds,
+        ),
     ];
     for (name, help, factor, read) in families {
         let mut family = Family::new(text, name, "counter", help);
@@ -284,6 +381,51 @@ fn forecast(text: &mut String, report: &Report) {
     }
 }
 
+fn trims(text: &mut String, report: &Report) {
+    let mut on = Family::new(
+        text,
+        "phoenix_nvme_pool_autotrim",
+        "gauge",
+        "1 if autotrim is on.",
+    );
+    for pool in &report.pools {
+        if let Some(value) = pool.autotrim {
+            on.sample(&[("pool", &pool.name)], u8::from(value));
+        }
+    }
+    let mut bytes = Family::new(
+        text,
+        "phoenix_nvme_pool_trimmed_bytes_total",
+        "counter",
+        "Bytes trimmed since the pool was imported, by autotrim or by hand.",
+    );
+    for pool in &report.pools {
+        let Some(trimmed) = pool.trimmed else {
+            continue;
+        };
+        for (by, value) in [
+            ("autotrim", trimmed.automatic_bytes),
+            ("hand", trimmed.by_hand_bytes),
+        ] {
+            bytes.sample(&[("pool", &pool.name), ("by", by)], value);
+        }
+    }
+    let mut last = Family::new(
+        text,
+        "phoenix_nvme_pool_last_trim_timestamp_seconds",
+        "gauge",
+        "When the last trim by hand ended; the host's local time, taken as UTC.",
+    );
+    for pool in &report.pools {
+        let time = pool
+            .last_trim
+            .and_then(|time| time.to_zoned(TimeZone::UTC).ok());
+        if let Some(time) = time {
+            last.sample(&[("pool", &pool.name)], time.timestamp().as_second());
+        }
+    }
+}
+
 fn seconds(date: Date) -> Option<i64> {
     Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
@@ -306,6 +448,14 @@ fn pools(text: &mut String, report: &Report) {
             );
         }
     }
+    trims(text, report);
+    let mut readable = Family::new(
+        text,
+        "phoenix_nvme_pools_readable",
+        "gauge",
+        "1 if everything was read of the pools, 0 if something did not answer.",
+    );
+    readable.sample(&[], u8::from(report.findings.is_empty()));
     let mut survives = Family::new(
         text,
         "phoenix_nvme_vdev_survivable_failures",

@@ -9,7 +9,7 @@ use crate::finding::{Finding, Status};
 use crate::render::sparkline::sparkline;
 use crate::render::units::{decimal, percent};
 use crate::report::{DriveReport, Report};
-use crate::trend::{Exhaustion, Trend};
+use crate::trend::{Exhaustion, HORIZON_YEARS, Trend};
 
 const HEADING: [&str; 11] = [
     "POOL", "VDEV", "DRIVE", "MODEL", "WEAR", "SPARE", "TEMP", "WRITTEN", "PER DAY", "USED UP",
@@ -20,27 +20,30 @@ const HEADING: [&str; 11] = [
 pub fn render(report: &Report, color: bool) -> String {
     let mut text = String::new();
     table(&mut text, report, color);
+    for finding in &report.findings {
+        explain(&mut text, "pools", finding, None, color);
+    }
     for pool in &report.pools {
         for finding in &pool.findings {
             explain(&mut text, &pool.name, finding, None, color);
         }
     }
     for drive in &report.drives {
-        for finding in &drive.findings {
-            explain(
-                &mut text,
-                &subject(drive),
-                finding,
-                consequence(drive),
-                color,
-            );
-        }
+        explain_drive(&mut text, drive, color);
     }
     text
 }
 
+/// What to know about a drive, worst first.
+pub(super) fn explain_drive(text: &mut String, drive: &DriveReport, color: bool) {
+    for finding in &drive.findings {
+        explain(text, &subject(drive), finding, consequence(drive), color);
+    }
+}
+
 fn table(text: &mut String, report: &Report, color: bool) {
     let mut rows: Vec<([String; 11], Status)> = Vec::new();
+    // Drives are in their natural order, and stay so within a pool.
     for drive in &report.drives {
         if drive.serves.is_empty() {
             rows.push((row(drive, "-", "-"), drive.status));
@@ -49,7 +52,9 @@ fn table(text: &mut String, report: &Report, color: bool) {
             rows.push((row(drive, &service.pool, &service.vdev), drive.status));
         }
     }
-    rows.sort();
+    rows.sort_by(|([pool_a, vdev_a, ..], _), ([pool_b, vdev_b, ..], _)| {
+        (pool_a, vdev_a).cmp(&(pool_b, vdev_b))
+    });
     let width = |column: usize| {
         let cells = rows
             .iter()
@@ -106,17 +111,24 @@ fn row(report: &DriveReport, pool: &str, vdev: &str) -> [String; 11] {
     ]
 }
 
-/// Such as `12.1 GB ▃▃▅█`: the average day, and the last weeks.
+/// Such as `12.1 GB ▃▃▅█ max 95.2 GB/wk`: the average day, and the last weeks with their highest.
 fn per_day(trend: &Trend) -> Option<String> {
     let day = decimal(trend.written_bytes_per_day?);
-    let weeks = sparkline(&trend.written_bytes_by_week);
-    Some(format!("{day} {weeks}").trim_end().to_owned())
+    let weeks = &trend.written_bytes_by_week;
+    let scale = weeks.iter().max().filter(|most| **most > 0);
+    let scale = scale.map_or(String::new(), |most| format!(" max {}/wk", decimal(*most)));
+    Some(
+        format!("{day} {}{scale}", sparkline(weeks))
+            .trim_end()
+            .to_owned(),
+    )
 }
 
 fn used_up(trend: &Trend) -> String {
     match &trend.exhaustion {
         Exhaustion::Reached => "reached".to_owned(),
         Exhaustion::Unknown { .. } => "-".to_owned(),
+        Exhaustion::Distant { .. } => format!("> {HORIZON_YEARS} years"),
         Exhaustion::Expected {
             earliest,
             likely,
@@ -124,7 +136,9 @@ fn used_up(trend: &Trend) -> String {
             ..
         } => {
             let month = |date: &jiff::civil::Date| date.strftime("%Y-%m").to_string();
-            let latest = latest.as_ref().map_or_else(|| "later".to_owned(), month);
+            let latest = latest
+                .as_ref()
+                .map_or_else(|| format!("> {HORIZON_YEARS} years"), month);
             format!("{} ({}..{latest})", month(likely), month(earliest))
         }
     }

@@ -1,7 +1,7 @@
 //! Numbers as people read them on a drive's data sheet: decimal units.
 
 /// Bytes in decimal units with three digits, such as `33.6 TB`.
-pub(super) fn decimal(bytes: u64) -> String {
+pub(crate) fn decimal(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -25,7 +25,7 @@ pub(super) fn decimal(bytes: u64) -> String {
 }
 
 /// `12 %`, or `-` when it is not known.
-pub(super) fn percent(value: Option<u64>) -> String {
+pub(crate) fn percent(value: Option<u64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value} %"))
 }
 

@@ -40,6 +40,30 @@ impl Activity {
         Self { points }
     }
 
+    /// The same curve in another unit, of which one of ours has `factor`.
+    pub(super) fn scaled(self, factor: f64) -> Self {
+        let points = self.points.into_iter();
+        Self {
+            points: points.map(|(day, amount)| (day, amount * factor)).collect(),
+        }
+    }
+
+    /// The amount of the last `span` days before `before` days ago.
+    pub(super) fn amount(&self, span: f64, before: f64) -> f64 {
+        let to = self.end() - before;
+        self.at(to) - self.at(to - span)
+    }
+
+    /// The amount since a day.
+    pub(super) fn since(&self, day: f64) -> f64 {
+        self.at(self.end()) - self.at(day)
+    }
+
+    /// The amount between two days.
+    pub(super) fn between(&self, from: f64, to: f64) -> f64 {
+        self.at(to) - self.at(from)
+    }
+
     /// The length of the curve in days.
     pub(super) fn days(&self) -> f64 {
         self.end() - self.start()
@@ -119,7 +143,7 @@ impl Activity {
 }
 
 /// To a whole number; amounts are never negative.
-fn whole(amount: f64) -> Option<u64> {
+pub(super) fn whole(amount: f64) -> Option<u64> {
     let amount = amount.round();
     if !(0.0..1.8e19).contains(&amount) {
         return None;

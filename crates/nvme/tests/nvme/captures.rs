@@ -52,6 +52,23 @@ fn real_drives_are_judged_right() {
     }
 }
 
+/// All of these drives are healthy: the worst is at half of its endurance after six years.
+#[test]
+fn nothing_is_found_on_healthy_drives_of_many_makers() {
+    let text = fixture("captures/public.jsonl");
+    let mut count = 0;
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let drive = smartctl::parse("nvme0n1", &line["answer"].to_string()).unwrap();
+        assert!(drive.health.is_some(), "{}", line["from"]);
+        let (status, codes) = verdict(drive);
+        assert_eq!(line["status"], status.word(), "{}: {codes:?}", line["from"]);
+        assert_eq!(codes, [], "{}", line["from"]);
+        count += 1;
+    }
+    assert_eq!(count, 48);
+}
+
 #[test]
 fn virtual_and_missing_drives_are_unknown_and_a_read_only_one_still_fails() {
     use Code::*;

@@ -21,6 +21,7 @@ fn sample(serial: &str, hours_ago: i64, media_errors: u64) -> Sample {
         unsafe_shutdowns: None,
         power_on_hours: None,
         temperature_celsius: None,
+        ..Sample::default()
     }
 }
 
@@ -30,7 +31,7 @@ fn a_line_reads_as_documented() {
     let drive = capture("nvme0n1", "healthy-970-evo-plus");
     record(&host, Utf8Path::new(FILE), &[drive], now()).unwrap();
     let files = host.files.lock().unwrap();
-    insta::assert_snapshot!(files[Utf8Path::new(FILE)], @r#"{"kind":"sample","time":"2026-11-22T21:00:00Z","serial":"CAPTURE01","percentage_used":0,"written_bytes":1008363008000,"available_spare_percent":100,"media_errors":0,"unsafe_shutdowns":12,"power_on_hours":3149,"temperature_celsius":35}"#);
+    insta::assert_snapshot!(files[Utf8Path::new(FILE)], @r#"{"kind":"sample","time":"2026-11-22T21:00:00Z","serial":"CAPTURE01","percentage_used":0,"written_bytes":1008363008000,"available_spare_percent":100,"media_errors":0,"unsafe_shutdowns":12,"power_on_hours":3149,"temperature_celsius":35,"warning_temperature_minutes":0,"critical_temperature_minutes":0}"#);
 }
 
 #[test]

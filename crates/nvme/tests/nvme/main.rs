@@ -3,9 +3,15 @@
 #[cfg(test)]
 mod captures;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod forecast;
 #[cfg(test)]
+mod futures;
+#[cfg(test)]
 mod history;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]

@@ -44,6 +44,7 @@ fn pool(kind: &str, disks: &[(&str, &str)]) -> PoolFacts {
         health: "ONLINE".to_owned(),
         autotrim: Some(true),
         ashift: Some(12),
+        trimmed: None,
         vdevs: vec![vdev],
     }
 }

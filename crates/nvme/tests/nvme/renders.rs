@@ -28,6 +28,7 @@ fn pools() -> Vec<PoolFacts> {
         health: "ONLINE".to_owned(),
         autotrim: Some(true),
         ashift: Some(12),
+        trimmed: None,
         vdevs,
     };
     vec![
@@ -66,6 +67,7 @@ fn history() -> History {
             unsafe_shutdowns: Some(7),
             power_on_hours: Some(8843 - back * 168),
             temperature_celsius: Some(36),
+            ..Sample::default()
         }));
     }
     history
@@ -180,6 +182,86 @@ fn the_picture_is_well_formed_and_stays_inside_its_frame() {
             );
         }
     }
+}
+
+/// So many drives with a year of history each; every second one is the twin of the one before it.
+fn many(count: u64) -> (Report, History) {
+    let mut all = History::default();
+    let mut drives = Vec::new();
+    for number in 0..count {
+        let mut drive = capture(&format!("nvme{number}n1"), "worn-p4510-73");
+        let serial = format!("S{number}");
+        drive.serial = Some(serial.clone());
+        let used = 5 + number / 2 * 9;
+        let written = used * 12_000_000_000_000;
+        if let Some(health) = &mut drive.health {
+            health.percentage_used = Some(used);
+            health.written_bytes = Some(written);
+        }
+        drives.push(drive);
+        for week in 1..52 {
+            all.push(Entry::Sample(Sample {
+                time: now() - SignedDuration::from_hours(24 * 7 * week),
+                serial: serial.clone(),
+                percentage_used: used * (52 - week as u64) / 52,
+                written_bytes: Some(written / 52 * (52 - week as u64)),
+                ..Sample::default()
+            }));
+        }
+    }
+    (report(drives, vec![], &all), all)
+}
+
+/// The number behind `key="` in a line of a picture.
+fn attribute(line: &str, key: &str) -> f64 {
+    let (_, rest) = line.split_once(&format!("{key}=\"")).unwrap();
+    rest.split('"').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn pictures_of_one_three_and_twelve_drives_can_be_read() {
+    for count in [1, 3, 12] {
+        let (report, history) = many(count);
+        let svg = render::svg::render(&report, &history);
+        let height = attribute(&svg, "height");
+        // The words of the legend stand below each other, inside of the picture.
+        let words: Vec<&str> = svg
+            .lines()
+            .filter(|line| line.starts_with("<text"))
+            .collect();
+        let legend = words.iter().filter(|line| attribute(line, "x") > 640.0);
+        let mut rows: Vec<f64> = legend.map(|line| attribute(line, "y")).collect();
+        rows.retain(|y| *y < height - 44.0);
+        assert_eq!(rows.len() as u64, 2 * count);
+        rows.sort_by(f64::total_cmp);
+        for pair in rows.windows(2) {
+            assert!(pair[1] - pair[0] >= 13.0, "{count} drives: {pair:?}");
+        }
+        // Wear never falls, and so no cone does.
+        let mut cones = 0;
+        for line in svg.lines().filter(|line| line.starts_with("<polygon")) {
+            let (_, points) = line.split_once("points=\"").unwrap();
+            let points = points.split('"').next().unwrap().split(' ');
+            let heights: Vec<f64> = points
+                .map(|it| it.split_once(',').unwrap().1.parse().unwrap())
+                .collect();
+            assert!(heights.iter().all(|y| *y <= heights[0] + 0.05), "{line}");
+            cones += 1;
+        }
+        assert_eq!(cones, count);
+        // Twins lie on each other, the one behind is wider than the one before it.
+        let widths = svg
+            .lines()
+            .filter(|line| line.starts_with("<polyline") && line.contains("stroke-width"));
+        let widths: Vec<f64> = widths.map(|line| attribute(line, "stroke-width")).collect();
+        for twins in widths.chunks(2).filter(|it| it.len() == 2) {
+            assert!(twins[0] > twins[1], "{widths:?}");
+        }
+    }
+    let (report, history) = many(1);
+    let svg = render::svg::render(&report, &history);
+    // A drive at 5 % is no line at the bottom: the axis ends where the data does.
+    assert!(!svg.contains("75 %"), "{svg}");
 }
 
 #[test]

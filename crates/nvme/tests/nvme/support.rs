@@ -35,6 +35,7 @@ pub(crate) fn report(drives: Vec<Drive>, pools: Vec<PoolFacts>, history: &Histor
         drives,
         pools,
         updates: vec![],
+        gaps: vec![],
         history,
         policy: &policy,
         now: now(),

@@ -1,7 +1,12 @@
 //! Asking a host: smartctl, then nvme-cli, then the kernel.
 
-use phoenix_host::Host;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use camino::Utf8Path;
 use phoenix_host::command::{Command, Output, Program};
+use phoenix_host::lock::HeldLock;
+use phoenix_host::{Change, Host, HostError};
 use phoenix_nvme::drive::Source;
 use phoenix_nvme::history::History;
 use phoenix_nvme::{Drive, survey};
@@ -20,7 +25,7 @@ fn host(tools: &[&str]) -> CannedHost {
     }
     if tools.contains(&"smartctl") {
         host = host.answer(
-            "smartctl -j -x /dev/nvme1n1",
+            "smartctl -j -i -c -H -A -l error -l selftest /dev/nvme1n1",
             0,
             &fixture("lab/smartctl-nvme1n1.json"),
         );
@@ -83,6 +88,8 @@ fn both_tools_tell_the_same_health() {
     // Two readings a moment apart: only the reads in between differ.
     let without_reads = |mut health: phoenix_nvme::Health| {
         health.read_bytes = None;
+        // smartctl leaves it out while it is zero.
+        health.throttled_seconds = None;
         health
     };
     assert_eq!(without_reads(by_smartctl), without_reads(by_nvme_cli));
@@ -133,7 +140,7 @@ fn a_host_without_tools_says_what_is_missing() {
 fn a_drive_that_fails_leaves_the_others_alone() {
     let mut host = host(&["smartctl"])
         .answer(
-            "smartctl -j -x /dev/nvme9n1",
+            "smartctl -j -i -c -H -A -l error -l selftest /dev/nvme9n1",
             2,
             &fixture("lab/smartctl-missing.json"),
         )
@@ -143,13 +150,15 @@ fn a_drive_that_fails_leaves_the_others_alone() {
             &fixture("lab/nvme-smart-log-missing.json"),
         )
         .answer(
-            "smartctl -j -x /dev/vda",
+            "smartctl -j -i -c -H -A -l error -l selftest /dev/vda",
             1,
             &fixture("lab/smartctl-vda.json"),
         );
     let silent = Output::failure(1, "Permission denied\n");
-    host.answers
-        .insert("smartctl -j -x /dev/sda".to_owned(), silent);
+    host.answers.insert(
+        "smartctl -j -i -c -H -A -l error -l selftest /dev/sda".to_owned(),
+        silent,
+    );
     let names = ["nvme9n1", "nvme1n1", "vda", "sda"].map(str::to_owned);
     let drives = survey(&host, &names);
     let gaps: Vec<String> = drives
@@ -160,7 +169,7 @@ fn a_drive_that_fails_leaves_the_others_alone() {
     nvme9n1: smartctl: Smartctl open device: /dev/nvme9n1 failed: No such device; nvme: /dev/nope: No such file or directory
     nvme1n1: 
     vda: smartctl: /dev/vda: Unable to detect device type
-    sda: smartctl -j -x /dev/sda: Permission denied
+    sda: smartctl -j -i -c -H -A -l error -l selftest /dev/sda: Permission denied
     ");
 }
 
@@ -194,9 +203,9 @@ fn a_whole_host_is_surveyed_drives_and_pools() {
         host.run(&command).unwrap().check(&command).unwrap();
     }
 
-    let scope = survey::scope(&host).unwrap();
-    let drives = survey(&host, &scope.drives);
-    let report = report(drives, scope.pools, &History::default());
+    let survey = survey::whole_host(&host).unwrap();
+    assert_eq!(survey.gaps, Vec::<String>::new());
+    let report = report(survey.drives, survey.pools, &History::default());
     let mut lines = Vec::new();
     for drive in &report.drives {
         let place = &drive.serves[0];
@@ -220,4 +229,116 @@ fn a_whole_host_is_surveyed_drives_and_pools() {
     fastData ONLINE ok []
     quickOS ONLINE ok []
     ");
+}
+
+/// A host on which every program hangs until its time is over.
+#[derive(Default)]
+struct Hanging {
+    asked: Mutex<Vec<Command>>,
+    alive: Option<&'static str>,
+}
+
+impl Host for Hanging {
+    fn run(&self, command: &Command) -> Result<Output, HostError> {
+        if self
+            .alive
+            .is_some_and(|part| command.to_string().contains(part))
+        {
+            return Ok(Output::success(KERNEL));
+        }
+        self.asked.lock().unwrap().push(command.clone());
+        Err(HostError::TimedOut {
+            command: command.to_string(),
+            seconds: command.timeout_seconds,
+        })
+    }
+
+    fn read_file(&self, _: &Utf8Path) -> Result<Option<String>, HostError> {
+        Ok(None)
+    }
+
+    fn change(&self, _: &Change) -> Result<(), HostError> {
+        unreachable!("reading changes nothing")
+    }
+
+    fn lock(&self, _: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
+        unreachable!("reading locks nothing")
+    }
+}
+
+const KERNEL: &str = "loop0\t../devices/virtual/block/loop0
+nvme0c0n1\t../devices/pci0000:00/0000:00:1d.0/0000:03:00.0/nvme/nvme0/nvme0c0n1
+nvme10n1\t../devices/pci0000:00/0000:00:1d.1/0000:04:00.0/nvme/nvme10/nvme10n1
+nvme2n1\t../devices/pci0000:00/0000:00:1d.2/0000:05:00.0/nvme/nvme2/nvme2n1
+sda\t../devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0/block/sda
+hwmon3\t../../devices/pci0000:00/0000:00:1d.1/0000:04:00.0/nvme/nvme10/hwmon3
+";
+
+#[test]
+fn a_host_on_which_everything_hangs_is_given_up_within_fifteen_seconds() {
+    let host = Hanging {
+        alive: Some("/sys/block"),
+        ..Hanging::default()
+    };
+    let survey = survey::whole_host(&host).unwrap();
+    let names: Vec<&str> = survey.drives.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["nvme2n1", "nvme10n1"]);
+    assert!(!survey.gaps.is_empty());
+    let asked = host.asked.into_inner().unwrap();
+    // Questions of one drive come one after the other, and so do those of the pools.
+    let first = survey::nvme_drives_of_kernel(&Hanging::default()).unwrap_err();
+    assert!(first.to_string().contains("2 s") || format!("{first:?}").contains("seconds: 2"));
+    for drive in ["/dev/nvme2n1", "/dev/nvme10n1", "zpool", "fwupdmgr"] {
+        let of_one = asked.iter().filter(|it| it.to_string().contains(drive));
+        let seconds: u64 = of_one.map(|it| it.timeout_seconds).sum();
+        assert!((1..=13).contains(&seconds), "{drive}: {seconds} s");
+    }
+    // What is on disks that are not in use is nobody's business here.
+    assert!(
+        !asked
+            .iter()
+            .any(|it| matches!(it.program, Program::Wipefs | Program::Lsblk))
+    );
+}
+
+#[test]
+fn the_kernel_tells_where_a_drive_is_and_what_its_sensors_may_be() {
+    let sensor = |file: &str| format!("/sys/class/hwmon/hwmon3/{file}");
+    let host = CannedHost::default()
+        .answer(
+            &phoenix_nvme::commands::kernel_devices().to_string(),
+            0,
+            KERNEL,
+        )
+        .file("/sys/block/nvme10n1/device/model", "X")
+        .file("/sys/block/nvme10n1/wwid", "eui.0025385b11b2d6c4")
+        .file("/sys/block/nvme2n1/wwid", "nvme.1987-30-58-00000001")
+        .file("/sys/block/nvme10n1/nsid", "1")
+        .file(&sensor("temp1_input"), "45850")
+        .file(&sensor("temp1_label"), "Composite")
+        .file(&sensor("temp1_max"), "81850")
+        .file(&sensor("temp1_crit"), "84850")
+        .file(&sensor("temp2_input"), "91850")
+        .file(&sensor("temp2_label"), "Sensor 1")
+        // Nobody has set this one.
+        .file(&sensor("temp2_max"), "65261850");
+    let survey = survey::whole_host(&host).unwrap();
+    let [other, drive] = &survey.drives[..] else {
+        panic!("{survey:?}")
+    };
+    assert_eq!(drive.place.as_deref(), Some("0000:04:00.0"));
+    assert_eq!(drive.eui.as_deref(), Some("eui.0025385b11b2d6c4"));
+    assert_eq!(drive.namespace, Some(1));
+    assert_eq!(
+        (drive.warning_celsius, drive.critical_celsius),
+        (Some(81), Some(84))
+    );
+    let sensors: Vec<String> = drive
+        .sensors
+        .iter()
+        .map(|it| format!("{} {} {:?}", it.name, it.celsius, it.warning_celsius))
+        .collect();
+    assert_eq!(sensors, ["Composite 45 Some(81)", "Sensor 1 91 None"]);
+    // The kernel makes a number up where a drive has none.
+    assert_eq!((&other.eui, &other.sensors[..]), (&None, &[][..]));
 }

@@ -75,7 +75,7 @@ pub(crate) enum Command {
     /// Show the health of the NVMe drives and what it means to the pools.
     ///
     /// Thresholds and wanted firmware stand in the `nvme` section of FILE; without a file phoenix's
-    /// defaults hold.
+    /// defaults hold. The name or serial number of a drive in the place of FILE shows that drive whole.
     Nvme(NvmeArgs),
     /// List the runs of apply on a host, or show what one of them did.
     Journal(JournalArgs),

@@ -2,6 +2,7 @@
 //! a bad drive means to a plan.
 
 use phoenix::sim::state::DriveHealth;
+use phoenix::sim::{Fault, FaultKind};
 
 use crate::scenario::{EXAMPLE, Run, Scenario};
 
@@ -350,4 +351,128 @@ fn a_saved_plan_keeps_what_was_granted() {
     scenario
         .run("apply plan.json --yes --host sim:host.json")
         .expect_code(0);
+}
+
+#[test]
+fn a_read_only_drive_is_told_whatever_pools_and_disk_tools_do() {
+    let programs = [
+        "zpool list",
+        "zpool status",
+        "zpool get",
+        "wipefs",
+        "lsblk",
+        "find /dev/disk",
+        "fwupdmgr",
+        "nvme id-ctrl",
+        "nvme id-ns",
+    ];
+    for program in programs {
+        for kind in [FaultKind::Fail, FaultKind::Hang] {
+            let scenario = Scenario::with_config(EXAMPLE);
+            scenario
+                .run("apply --yes --host sim:host.json")
+                .expect_code(0);
+            change_drive(&scenario, |drive| drive.critical_warning = 8);
+            let host = scenario.host("host.json");
+            for _ in 0..8 {
+                host.add_fault(Fault {
+                    pattern: format!("{program}*"),
+                    nth: 1,
+                    kind,
+                })
+                .unwrap();
+            }
+            let run = nvme(&scenario, "--check").expect_code(2);
+            let expected = "read-only";
+            assert!(
+                run.stdout.contains(expected),
+                "{program} {kind:?}: {run:#?}"
+            );
+            let told = run.stdout.contains("not fully known");
+            let asks_for_pools =
+                matches!(program, "zpool list" | "zpool status" | "find /dev/disk");
+            assert_eq!(told, asks_for_pools, "{program} {kind:?}: {run:#?}");
+        }
+    }
+}
+
+#[test]
+fn metrics_of_a_run_that_failed_replace_those_of_the_last_one() {
+    let scenario = scenario(|_| {});
+    let args = "--format prometheus --output drives.prom";
+    nvme(&scenario, args).expect_code(0);
+    let metrics = scenario.read("drives.prom");
+    assert!(
+        metrics.contains("phoenix_nvme_survey_success 1\n"),
+        "{metrics}"
+    );
+    let fault = Fault {
+        pattern: "find /sys/block*".to_owned(),
+        nth: 1,
+        kind: FaultKind::Hang,
+    };
+    scenario.host("host.json").add_fault(fault).unwrap();
+    nvme(&scenario, args).expect_code(1);
+    let metrics = scenario.read("drives.prom");
+    assert!(
+        metrics.contains("phoenix_nvme_survey_success 0\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("phoenix_nvme_survey_timestamp_seconds"),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("phoenix_nvme_wear_ratio"), "{metrics}");
+}
+
+#[test]
+fn one_drive_is_shown_whole() {
+    let scenario = scenario(|drive| drive.percentage_used = 85);
+    for wanted in ["nvme2n1", "/dev/nvme2n1", SERIAL] {
+        let run = nvme(&scenario, wanted).expect_code(0);
+        for part in [
+            SERIAL,
+            "85 % of the rated endurance",
+            "4.00 TB",
+            "hours on",
+            "self-test",
+            "used up",
+            "no pool",
+        ] {
+            assert!(run.stdout.contains(part), "{part}: {run:#?}");
+        }
+        assert!(!run.stdout.contains("nvme0n1"), "{run:#?}");
+    }
+    nvme(&scenario, "nvme9n1").expect_code(64);
+}
+
+#[test]
+fn one_bad_file_of_many_hides_no_drive() {
+    let scenario = Scenario::empty();
+    scenario.write("bad.json", "{");
+    let nvme_cli = r#"{"critical_warning":8,"temperature":313,"avail_spare":100,"spare_thresh":10,"percent_used":4}"#;
+    scenario.write("cli.json", &format!("\u{feff}{nvme_cli}"));
+    scenario.write(
+        "line.json",
+        &format!("sudo: unable to resolve host x\n{nvme_cli}"),
+    );
+    let healthy = capture("captures/healthy-970-evo-plus");
+    let files = format!("bad.json cli.json line.json {healthy}");
+    let run = scenario
+        .run(&format!("nvme --format json --from {files}"))
+        .expect_code(1);
+    assert!(run.stderr.contains("cannot judge bad.json"), "{run:#?}");
+    let report = run.json();
+    let status = |name: &str| {
+        let drives = report["drives"].as_array().unwrap().iter();
+        let drive = drives.clone().find(|it| it["name"] == name);
+        drive.map(|it| it["status"].clone()).unwrap_or_default()
+    };
+    assert_eq!(status("bad.json"), "unknown");
+    assert_eq!(status("cli.json"), "critical");
+    assert_eq!(status("line.json"), "critical");
+    assert_eq!(status("healthy-970-evo-plus.json"), "ok");
+    scenario
+        .run(&format!("nvme --check --from {files}"))
+        .expect_code(2);
 }

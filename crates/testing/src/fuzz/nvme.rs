@@ -73,6 +73,7 @@ fn judge(drive: Drive) {
         drives: vec![drive],
         pools: Vec::new(),
         updates: Vec::new(),
+        gaps: Vec::new(),
         history: &history,
         policy: &policy,
         now: Timestamp::UNIX_EPOCH,
