@@ -4,13 +4,15 @@
 //! here reads anything. Only what the configuration names is in it, so that its size, and the
 //! digest that binds a saved plan to it, depend on the file and not on the host.
 
+mod digest;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_zfs::size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::canonical;
+pub use digest::digest;
 
 /// The facts about one host that a plan depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -350,32 +352,4 @@ pub struct ObservedArc {
     pub c_min: Option<u64>,
     /// The limit that `/etc/modprobe.d/zfs.conf` sets for the next boot.
     pub persistent: Option<u64>,
-}
-
-/// SHA-256 over the facts, in hexadecimal: the same facts give the same digest.
-///
-/// Whether a directory is empty counts only where nothing is mounted on it yet, because that is
-/// where a mount would hide something. In a mounted dataset users come and go with their files.
-/// Whether a drive is unfit counts, its words do not: they hold numbers that grow by themselves.
-/// So it is with the first of the entries that differ from their directory.
-pub fn digest(observed: &Observed) -> String {
-    let mut observed = observed.clone();
-    for dataset in observed.datasets.values().filter(|dataset| dataset.mounted) {
-        let path = dataset
-            .properties
-            .get("mountpoint")
-            .map(|property| &property.value);
-        if let Some(directory) = path.and_then(|path| observed.directories.get_mut(path)) {
-            directory.empty = false;
-        }
-    }
-    for words in observed
-        .disks
-        .values_mut()
-        .filter_map(|disk| disk.unfit.as_mut())
-    {
-        words.clear();
-    }
-    observed.others_below.values_mut().for_each(String::clear);
-    canonical::sha256(&observed)
 }

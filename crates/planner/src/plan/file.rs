@@ -1,10 +1,13 @@
 //! Plans as files: the id that seals a plan, and reading one back without trusting it.
 
-use schemars::schema_for;
-use serde::Deserialize;
+use std::io;
 
-use super::{ConfigSource, FORMAT, Plan};
+use schemars::schema_for;
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigSource, FORMAT, Note, Plan, Refusal, Step, Summary};
 use crate::canonical;
+use crate::wanted::Wanted;
 
 /// A file that is not a plan which this phoenix can apply.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +33,58 @@ pub enum PlanFileError {
          the plan again"
     )]
     Changed,
+}
+
+/// A plan as it is written, with an empty id.
+#[derive(Serialize)]
+struct Unsealed<'a> {
+    format: u32,
+    id: &'static str,
+    created_by: &'a str,
+    node: &'a str,
+    observed: &'a str,
+    config: &'a ConfigSource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lxc_config: &'a Option<ConfigSource>,
+    wanted: &'a Wanted,
+    summary: Summary,
+    steps: &'a [Step],
+    refusals: &'a [Refusal],
+    notes: &'a [Note],
+}
+
+impl<'a> Unsealed<'a> {
+    /// Everything but the id: a field that is added to a plan cannot be forgotten here.
+    fn of(plan: &'a Plan) -> Self {
+        let Plan {
+            format,
+            id: _,
+            created_by,
+            node,
+            observed,
+            config,
+            lxc_config,
+            wanted,
+            summary,
+            steps,
+            refusals,
+            notes,
+        } = plan;
+        Self {
+            format: *format,
+            id: "",
+            created_by,
+            node,
+            observed,
+            config,
+            lxc_config,
+            wanted,
+            summary: *summary,
+            steps,
+            refusals,
+            notes,
+        }
+    }
 }
 
 /// What every version of the format has.
@@ -65,10 +120,9 @@ impl Plan {
         self.id == self.computed_id()
     }
 
+    /// The digest of the plan as it would be written without an id.
     fn computed_id(&self) -> String {
-        let mut plan = self.clone();
-        plan.id.clear();
-        canonical::sha256(&plan)
+        canonical::sha256(&Unsealed::of(self))
     }
 
     /// The plan as a file: indented JSON with a final newline.
@@ -80,6 +134,17 @@ impl Plan {
         let mut text = serde_json::to_string_pretty(self).expect("a plan can be written as JSON");
         text.push('\n');
         text
+    }
+
+    /// Writes what [`Self::to_json`] gives, piece by piece: of a large plan the text takes as much
+    /// memory as the plan.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write_json(&self, to: &mut impl io::Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *to, self)?;
+        to.write_all(b"\n")
     }
 
     /// Reads a plan file and checks that nobody changed it.

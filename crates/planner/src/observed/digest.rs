@@ -1,0 +1,137 @@
+//! The digest that binds a plan to the facts that it was made from.
+//!
+//! Owns what of the facts counts. They are hashed as they are, without a copy: on a large host they
+//! are the largest thing that phoenix holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Serialize, Serializer};
+
+use super::{
+    Observed, ObservedArc, ObservedContainer, ObservedDataset, ObservedDirectory, ObservedDisk,
+    ObservedExports, ObservedImportable, ObservedPool, ObservedStorage,
+};
+use crate::canonical;
+
+/// SHA-256 over the facts, in hexadecimal: the same facts give the same digest.
+///
+/// Whether a directory is empty counts only where nothing is mounted on it yet, because that is
+/// where a mount would hide something. In a mounted dataset users come and go with their files.
+/// Whether a drive is unfit counts, its words do not: they hold numbers that grow by themselves.
+/// So it is with the first of the entries that differ from their directory.
+pub fn digest(observed: &Observed) -> String {
+    canonical::sha256(&Counting::of(observed))
+}
+
+/// The facts as they are written, with what does not count blanked.
+#[derive(Serialize)]
+struct Counting<'a> {
+    node: &'a str,
+    nodes: &'a BTreeSet<String>,
+    memory: u64,
+    pools: &'a BTreeMap<String, ObservedPool>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    importable: &'a BTreeMap<String, ObservedImportable>,
+    datasets: &'a BTreeMap<String, ObservedDataset>,
+    #[serde(serialize_with = "disks")]
+    disks: &'a BTreeMap<String, ObservedDisk>,
+    directories: Directories<'a>,
+    acls: &'a Option<BTreeMap<String, BTreeMap<String, String>>>,
+    #[serde(serialize_with = "others_below")]
+    others_below: &'a BTreeMap<String, String>,
+    storages: &'a Option<BTreeMap<String, ObservedStorage>>,
+    exports: &'a ObservedExports,
+    containers: &'a BTreeMap<u32, ObservedContainer>,
+    users: &'a BTreeMap<String, u32>,
+    groups: &'a BTreeMap<String, u32>,
+    arc: &'a ObservedArc,
+}
+
+impl<'a> Counting<'a> {
+    /// Every field: one that is added to the facts cannot be forgotten here.
+    fn of(observed: &'a Observed) -> Self {
+        let Observed {
+            node,
+            nodes,
+            memory,
+            pools,
+            importable,
+            datasets,
+            disks,
+            directories,
+            acls,
+            others_below,
+            storages,
+            exports,
+            containers,
+            users,
+            groups,
+            arc,
+        } = observed;
+        Self {
+            node,
+            nodes,
+            memory: *memory,
+            pools,
+            importable,
+            datasets,
+            disks,
+            directories: Directories {
+                all: directories,
+                mounted: mountpoints(datasets),
+            },
+            acls,
+            others_below,
+            storages,
+            exports,
+            containers,
+            users,
+            groups,
+            arc,
+        }
+    }
+}
+
+/// Where something is mounted.
+fn mountpoints(datasets: &BTreeMap<String, ObservedDataset>) -> BTreeSet<&str> {
+    let mounted = datasets.values().filter(|dataset| dataset.mounted);
+    let paths = mounted.filter_map(|dataset| dataset.properties.get("mountpoint"));
+    paths.map(|property| property.value.as_str()).collect()
+}
+
+struct Directories<'a> {
+    all: &'a BTreeMap<String, ObservedDirectory>,
+    mounted: BTreeSet<&'a str>,
+}
+
+impl Serialize for Directories<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.all.iter().map(|(path, directory)| {
+            let counts = !self.mounted.contains(path.as_str());
+            let empty = directory.empty && counts;
+            let directory = ObservedDirectory {
+                empty,
+                ..directory.clone()
+            };
+            (path, directory)
+        }))
+    }
+}
+
+fn disks<S: Serializer>(
+    disks: &BTreeMap<String, ObservedDisk>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(disks.iter().map(|(path, disk)| {
+        let mut disk = disk.clone();
+        disk.unfit = disk.unfit.map(|_| String::new());
+        (path, disk)
+    }))
+}
+
+fn others_below<S: Serializer>(
+    others: &BTreeMap<String, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(others.keys().map(|path| (path, "")))
+}
