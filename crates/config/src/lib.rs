@@ -22,7 +22,8 @@ pub mod pointer;
 pub mod report;
 pub mod schema;
 pub mod source;
+mod stream;
 pub mod suggest;
 pub mod written;
 
-pub use load::{Loaded, MAX_BYTES, load, load_lxc_configs};
+pub use load::{Loaded, MAX_BYTES, load, load_lxc_configs, load_owned};

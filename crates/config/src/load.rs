@@ -13,13 +13,14 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Finding, Label, Place, Severity};
 use crate::file::File;
 use crate::model::{BindMount, Config};
+use crate::normalize::Ahead;
 use crate::pointer::Pointer;
 use crate::schema::Verdict;
 use crate::source::{self, SourceFile};
-use crate::{check, normalize, schema, suggest};
+use crate::{check, normalize, schema, stream, suggest};
 
-/// The largest file that is read, in bytes.
-pub const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// The largest file that is read, in bytes: room for a million datasets.
+pub const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// A file that has been read, right or wrong.
 #[derive(Debug, Clone)]
@@ -60,7 +61,19 @@ impl Loaded {
 
 /// Reads the configuration `bytes`, which messages call `name`.
 pub fn load(name: &str, bytes: &[u8]) -> Loaded {
-    load_with(name, bytes, read)
+    load_owned(name, bytes.to_vec())
+}
+
+/// As [`load`], for who needs the bytes for nothing else: they are the text of [`Loaded::source`].
+pub fn load_owned(name: &str, bytes: Vec<u8>) -> Loaded {
+    let source = match source::open(name, bytes) {
+        Ok(source) => source,
+        Err(stopped) => return stopped_at(*stopped),
+    };
+    match read_ahead(source.text()) {
+        Some(read) => finish(source, Vec::new(), Some(read)),
+        None => load_with(source, read),
+    }
 }
 
 /// Reads a second file, of which only the `mount_points` of its `lxc_configs` count, and adds them
@@ -68,20 +81,30 @@ pub fn load(name: &str, bytes: &[u8]) -> Loaded {
 ///
 /// The diagnostics and the origins of the added mounts are places in the second file.
 pub fn load_lxc_configs(name: &str, bytes: &[u8], base: &Config) -> Loaded {
-    load_with(name, bytes, |document| read_lxc_configs(document, base))
+    match source::open(name, bytes.to_vec()) {
+        Ok(source) => load_with(source, |document| read_lxc_configs(document, base)),
+        Err(stopped) => stopped_at(*stopped),
+    }
 }
 
-fn load_with(
-    name: &str,
-    bytes: &[u8],
-    read: impl FnOnce(Value) -> (Config, Vec<Finding>),
+fn stopped_at((source, diagnostic): (SourceFile, Diagnostic)) -> Loaded {
+    finish(source, vec![diagnostic], None)
+}
+
+/// The thorough way, which finds everything that is wrong.
+fn load_with(source: SourceFile, read: impl FnOnce(Value) -> (Config, Vec<Finding>)) -> Loaded {
+    let parsed = source::parse(source);
+    let read = parsed.is_json.then(|| read(parsed.value));
+    finish(parsed.source, parsed.diagnostics, read)
+}
+
+fn finish(
+    source: SourceFile,
+    mut diagnostics: Vec<Diagnostic>,
+    read: Option<(Config, Vec<Finding>)>,
 ) -> Loaded {
-    let parsed = source::parse(name, bytes);
-    let source = parsed.source;
-    let mut diagnostics = parsed.diagnostics;
     let mut config = None;
-    if parsed.is_json {
-        let (read, findings) = read(parsed.value);
+    if let Some((read, findings)) = read {
         diagnostics.extend(findings.into_iter().map(|one| resolve(&source, one)));
         config = Some(read);
     }
@@ -125,6 +148,21 @@ fn order(diagnostic: &Diagnostic) -> (Option<usize>, Severity, Code, &str) {
     )
 }
 
+/// The configuration of a text in which nothing stops anybody, read while its datasets come in.
+/// `None` is for everything that has to be looked at as a whole.
+fn read_ahead(text: &str) -> Option<(Config, Vec<Finding>)> {
+    let mut ahead = Ahead::default();
+    let document = stream::read(text, &mut |index, dataset| ahead.push(index, dataset))?;
+    // The first stands for more than it says; the second says something about every dataset.
+    if is_bare_zfs(&document) || document.get("proxmox_storage_ids").is_some() {
+        return None;
+    }
+    let mut findings = near_misses(&document);
+    let file = Option::<File>::deserialize(&document).ok()??;
+    let config = translated(&document, file, ahead, BTreeSet::new(), &mut findings);
+    Some((config, findings))
+}
+
 /// The configuration that a JSON document declares, as far as it can be understood.
 fn read(mut document: Value) -> (Config, Vec<Finding>) {
     let mut findings = near_misses(&document);
@@ -137,20 +175,8 @@ fn read(mut document: Value) -> (Config, Vec<Finding>) {
         removed,
     } = schema::check(&mut document);
     findings.extend(wrong);
-    // Nobody owns `network`; historic NFS shares take their clients from it.
-    let default_subnet = document
-        .pointer("/network/default_subnet")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    let has_pools = mentions_pools(&document, &removed);
-    let file = typed(document, &mut findings);
-    let (config, translated) = normalize::normalize(file, removed, default_subnet);
-    findings.extend(translated);
-    findings.extend(check::run(&config));
-    if has_pools {
-        // They could not be read, which has been said.
-        findings.retain(|one| one.code != Code::PoolNone);
-    }
+    let file = typed(&document, &mut findings);
+    let config = translated(&document, file, Ahead::default(), removed, &mut findings);
     if bare {
         findings = findings.into_iter().map(without_zfs).collect();
         findings.push(bare_zfs());
@@ -158,11 +184,33 @@ fn read(mut document: Value) -> (Config, Vec<Finding>) {
     (config, findings)
 }
 
+/// The model of a file, with what is wrong with it when all of it is known.
+fn translated(
+    document: &Value,
+    file: File,
+    ahead: Ahead,
+    removed: BTreeSet<Pointer>,
+    findings: &mut Vec<Finding>,
+) -> Config {
+    // They could not be read, which has been said.
+    let has_pools = mentions_pools(document, &removed);
+    let (config, found) = normalize::normalize(file, ahead, removed, default_subnet(document));
+    let found = found.into_iter().chain(check::run(&config));
+    findings.extend(found.filter(|one| !(has_pools && one.code == Code::PoolNone)));
+    config
+}
+
+/// Nobody owns `network`; historic NFS shares take their clients from it.
+fn default_subnet(document: &Value) -> Option<String> {
+    let subnet = document.pointer("/network/default_subnet")?;
+    subnet.as_str().map(str::to_owned)
+}
+
 /// The base configuration with the bind mounts of another document's containers.
 fn read_lxc_configs(mut document: Value, base: &Config) -> (Config, Vec<Finding>) {
     let verdict = schema::check(&mut document);
     let mut findings = verdict.findings;
-    let file = typed(document, &mut findings);
+    let file = typed(&document, &mut findings);
     let (mounts, translated) =
         normalize::lxc_configs(file.lxc_configs, verdict.removed, &base.datasets);
     findings.extend(translated);
@@ -175,7 +223,7 @@ fn read_lxc_configs(mut document: Value, base: &Config) -> (Config, Vec<Finding>
     // The base has been checked by itself, and its places are in another file.
     let known = check::run(base);
     let section = Pointer::root().key("lxc_configs").key("");
-    let is_here = |place: &Place| place.pointer.as_str().starts_with(section.as_str());
+    let is_here = |place: &Place| place.pointer.text().starts_with(&*section.text());
     let new = check::run(&config)
         .into_iter()
         .filter(|finding| !known.contains(finding));
@@ -193,9 +241,9 @@ fn what_is_mounted(mount: &BindMount) -> (u32, &str, &Utf8Path) {
 }
 
 /// The document as the file's types; what the schema rejects has been taken out before.
-fn typed(document: Value, findings: &mut Vec<Finding>) -> File {
+fn typed(document: &Value, findings: &mut Vec<Finding>) -> File {
     // Following the path to every value costs more than reading it, and is hardly ever needed.
-    if let Ok(file) = Option::<File>::deserialize(&document) {
+    if let Ok(file) = Option::<File>::deserialize(document) {
         return file.unwrap_or_default();
     }
     match serde_path_to_error::deserialize::<_, Option<File>>(document) {
@@ -256,8 +304,8 @@ fn bare_zfs() -> Finding {
 /// Moves the places of a finding from the wrapped document to the one in the file.
 fn without_zfs(mut finding: Finding) -> Finding {
     for place in &mut finding.places {
-        let pointer = place.pointer.as_str();
-        let moved = pointer.strip_prefix("/zfs").unwrap_or(pointer);
+        let pointer = place.pointer.text();
+        let moved = pointer.strip_prefix("/zfs").unwrap_or(&pointer);
         place.pointer = Pointer::new(moved);
     }
     finding
@@ -280,4 +328,80 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Finding 
     )
     .help("see `phoenix schema` for what is allowed here")
     .at(&pointer, "not readable")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thorough(text: &str) -> Loaded {
+        load_with(source::open("test.json", text.into()).unwrap(), read)
+    }
+
+    /// A file in the styles of several eras, with more datasets than are checked at a time.
+    fn historic() -> String {
+        let datasets: Vec<_> = (0..200)
+            .map(|number| {
+                format!(
+                    r#"{{"name": "a/d{number}", "properties": "quota=1G,sync=always", "storage_class": "x"}}"#
+                )
+            })
+            .collect();
+        format!(
+            r#"{{"zfs": {{"datasets": [{}], "pools": [{{"name": "a", "raid_level": "single",
+                "disks": ["nvme-A"], "root_properties": "compression=zstd"}}]}}, "nsf": 1}}"#,
+            datasets.join(",")
+        )
+    }
+
+    #[test]
+    fn both_ways_through_a_file_find_the_same() {
+        let exhaustive = include_str!("../../../schema/examples/exhaustive.json");
+        let users = include_str!("../../../schema/examples/quickos-fastdata.json");
+        let historic = historic();
+        for text in [
+            exhaustive,
+            users,
+            &historic,
+            "{}",
+            r#"{"zfs": {"pools": []}}"#,
+        ] {
+            assert!(read_ahead(text).is_some(), "{text}");
+            let (short, long) = (load("test.json", text.as_bytes()), thorough(text));
+            assert_eq!(short.diagnostics, long.diagnostics, "{text}");
+            assert_eq!(short.config(), long.config(), "{text}");
+        }
+        assert_eq!(thorough(&historic).config().unwrap().datasets.len(), 200);
+    }
+
+    #[test]
+    fn what_is_odd_goes_the_thorough_way() {
+        let text = historic();
+        let last = r#""name": "a/d199""#;
+        for (odd, code) in [
+            (
+                text.replace(last, r#""name": 7"#),
+                "phoenix::schema::wrong-type",
+            ),
+            (
+                text.replace(last, r#""name": "a/d199", "name": "a/d199""#),
+                "phoenix::schema::duplicate-key",
+            ),
+            (
+                text.replace(r#""nsf": 1"#, r#""proxmox_storage_ids": {"a_d1": "x"}"#),
+                "phoenix::historic::storage-ids",
+            ),
+            (
+                r#"{"datasets": []}"#.to_owned(),
+                "phoenix::historic::bare-zfs",
+            ),
+            (format!("{text},"), "phoenix::syntax::json"),
+        ] {
+            assert!(read_ahead(&odd).is_none(), "{code}");
+            let loaded = load("test.json", odd.as_bytes());
+            assert_eq!(loaded.diagnostics, thorough(&odd).diagnostics);
+            let codes = loaded.diagnostics.iter().map(|one| one.code.as_str());
+            assert!(codes.into_iter().any(|found| found == code), "{code}");
+        }
+    }
 }

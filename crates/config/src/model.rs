@@ -10,8 +10,10 @@ mod pool;
 mod share;
 mod storage;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use serde::Serialize;
 
 use crate::pointer::Pointer;
@@ -65,8 +67,9 @@ pub struct Property {
     pub default: bool,
 }
 
-/// Properties by name, with ZFS's full property names.
-pub type Properties = BTreeMap<String, Property>;
+/// Properties by name, with ZFS's full property names. Most objects have a few, so they lie side by
+/// side; a node of a tree would have room for eleven.
+pub type Properties = LiteMap<Cow<'static, str>, Property>;
 
 /// The most memory that the ZFS read cache (ARC) may take.
 #[derive(Debug, Clone, PartialEq, Eq)]

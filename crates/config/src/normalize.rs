@@ -20,19 +20,51 @@ mod storage_option;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Finding;
-use crate::file::{File, LxcConfig, Nvme};
+use crate::file::{self, File, LxcConfig, Nvme};
 use crate::model::{BindMount, Config, Dataset, NvmePolicy};
 use crate::pointer::Pointer;
 use context::Context;
 use place::Mountpoints;
 pub(crate) use share::is_client_option;
 
+/// Datasets that were translated before the rest of their file was there, and what is wrong or
+/// outdated in them. What another section says of them is not known yet.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    context: Context,
+    at: Pointer,
+    ids: storage::Ids,
+    datasets: Vec<Dataset>,
+}
+
+impl Ahead {
+    /// Translates the dataset that stands at `index` of the list.
+    pub(crate) fn push(&mut self, index: usize, dataset: file::Dataset) {
+        let at = self.at.index(index);
+        let dataset = dataset::one(&mut self.context, dataset, &at, &self.ids);
+        self.datasets.extend(dataset);
+    }
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self {
+            context: Context::new(BTreeSet::new()),
+            at: Pointer::root().key("zfs").key("datasets"),
+            ids: storage::Ids::new(None, &Pointer::root()),
+            datasets: Vec::new(),
+        }
+    }
+}
+
 /// The model of a file, as far as the file can be understood, and what is wrong or outdated in it.
 ///
-/// `removed` are the values that have been reported already; `default_subnet` is
-/// `network.default_subnet`, the implied client of historic NFS shares.
+/// `ahead` are the datasets that `file` has not any more; `removed` are the values that have been
+/// reported already; `default_subnet` is `network.default_subnet`, the implied client of historic NFS
+/// shares.
 pub(crate) fn normalize(
     file: File,
+    ahead: Ahead,
     removed: BTreeSet<Pointer>,
     default_subnet: Option<String>,
 ) -> (Config, Vec<Finding>) {
@@ -44,7 +76,11 @@ pub(crate) fn normalize(
 
     let pools = pool::pools(context_ref, zfs.pools, &zfs_at.key("pools"));
     let ids = storage::Ids::new(file.proxmox_storage_ids, &root.key("proxmox_storage_ids"));
-    let mut datasets = dataset::datasets(context_ref, zfs.datasets, &zfs_at.key("datasets"), &ids);
+    let mut datasets = ahead.datasets;
+    context_ref.append(ahead.context);
+    let datasets_at = zfs_at.key("datasets");
+    let listed = dataset::datasets(context_ref, zfs.datasets, &datasets_at, &ids);
+    datasets.extend(listed);
     let types_at = zfs_at.key("dataset_storage_types");
     storage::historic_types(
         context_ref,

@@ -4,31 +4,41 @@
 //! business of `schema`, `normalize` and `check`; this module and its children are the only users
 //! of the parser that keeps positions.
 
+mod document;
 mod syntax;
 mod tree;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Label, Part, Place};
 use crate::pointer::Pointer;
-use tree::Tree;
+use tree::{Node, Tree};
 
 /// How many bytes lie between two stored character counts. A column is found by counting at most
 /// this many bytes, however long the line is.
-const CHECKPOINT: usize = 512;
+const CHECKPOINT: u32 = 512;
 
-/// A file: its name, its text, and the place of every value in it.
+/// A file: its name, its text, and the place of every value in it, which is looked for when
+/// somebody asks.
 #[derive(Debug, Clone, Default)]
 pub struct SourceFile {
     name: String,
     text: String,
-    tree: Tree,
+    tree: OnceLock<Tree>,
+    positions: OnceLock<Positions>,
+}
+
+/// What turns bytes into lines and columns. Numbers fit 32 bits because files are at most
+/// [`crate::MAX_BYTES`] long.
+#[derive(Debug, Clone, Default)]
+struct Positions {
     /// Offset of the first byte of each line.
-    lines: Vec<usize>,
+    lines: Vec<u32>,
     /// Characters that start before byte `index * CHECKPOINT`.
-    checkpoints: Vec<usize>,
+    checkpoints: Vec<u32>,
 }
 
 /// A parsed file, and what its text says.
@@ -61,14 +71,15 @@ impl SourceFile {
     /// ancestor's key, so that "missing" can be said of a member. The label's own pointer is always
     /// one that the file has.
     pub fn resolve(&self, place: &Place) -> Label {
-        let (node, missing) = self.tree.find(&place.pointer, &self.text);
+        let tree = self.tree.get_or_init(|| Tree::new(&self.text));
+        let (node, missing) = tree.find(&place.pointer, &self.text);
         let span = match (missing.as_slice(), &place.part) {
-            ([], Part::Value) => self.tree.value_span(node),
+            ([], Part::Value) => node.value_span(),
             ([], Part::Within(piece)) => self.within(node, piece),
             ([piece], _) => self
                 .piece(node, piece)
-                .unwrap_or_else(|| self.tree.key_span(node, &self.text)),
-            (_, _) => self.tree.key_span(node, &self.text),
+                .unwrap_or_else(|| node.key_span(&self.text)),
+            (_, _) => node.key_span(&self.text),
         };
         let mut pointer = place.pointer.clone();
         for _ in missing {
@@ -79,12 +90,12 @@ impl SourceFile {
 
     /// The label for some bytes.
     pub(crate) fn label(&self, pointer: Pointer, span: Range<usize>, message: &str) -> Label {
-        let line = self.lines.partition_point(|start| *start <= span.start);
+        let lines = &self.positions().lines;
+        let line = lines.partition_point(|start| *start as usize <= span.start);
         let line_start = line
             .checked_sub(1)
-            .and_then(|index| self.lines.get(index))
-            .copied()
-            .unwrap_or(0);
+            .and_then(|index| lines.get(index))
+            .map_or(0, |start| *start as usize);
         Label {
             pointer,
             line: line.max(1),
@@ -97,8 +108,8 @@ impl SourceFile {
 
     /// The first occurrence of `piece` inside the string `node`, or the element `piece` of the
     /// list of strings `node`, or else the whole value.
-    fn within(&self, node: usize, piece: &str) -> Range<usize> {
-        let whole = self.tree.value_span(node);
+    fn within(&self, node: &Node, piece: &str) -> Range<usize> {
+        let whole = node.value_span();
         let text = self.text.get(whole.clone()).unwrap_or_default();
         let element = format!("\"{piece}\"");
         let wanted = match text.bytes().next() {
@@ -113,8 +124,8 @@ impl SourceFile {
     }
 
     /// The piece of the comma-separated string `node` that is `name` or `name=...`.
-    fn piece(&self, node: usize, name: &str) -> Option<Range<usize>> {
-        let whole = self.tree.value_span(node);
+    fn piece(&self, node: &Node, name: &str) -> Option<Range<usize>> {
+        let whole = node.value_span();
         let text = self.text.get(whole.clone())?;
         let list = text.strip_prefix('"')?.strip_suffix('"')?;
         let mut start = whole.start + 1;
@@ -130,35 +141,47 @@ impl SourceFile {
     }
 
     fn with_text(name: &str, text: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            text,
+            ..Self::default()
+        }
+    }
+
+    fn positions(&self) -> &Positions {
+        self.positions.get_or_init(|| Positions::of(&self.text))
+    }
+
+    /// How many characters start before byte `offset`.
+    fn characters_before(&self, offset: usize) -> usize {
+        let checkpoint = offset / CHECKPOINT as usize;
+        let counted = self.positions().checkpoints.get(checkpoint);
+        let counted = counted.map_or(0, |counted| *counted as usize);
+        let rest = self
+            .text
+            .as_bytes()
+            .get(checkpoint * CHECKPOINT as usize..offset);
+        let rest = rest.unwrap_or_default().iter();
+        counted + rest.filter(|byte| starts_character(**byte)).count()
+    }
+}
+
+impl Positions {
+    fn of(text: &str) -> Self {
         let mut lines = vec![0];
         let mut checkpoints = Vec::new();
         let mut characters = 0;
-        for (index, byte) in text.bytes().enumerate() {
+        for (index, byte) in (0_u32..).zip(text.bytes()) {
             if index.is_multiple_of(CHECKPOINT) {
                 checkpoints.push(characters);
             }
-            characters += usize::from(starts_character(byte));
+            characters += u32::from(starts_character(byte));
             if byte == b'\n' {
                 lines.push(index + 1);
             }
         }
         checkpoints.push(characters);
-        Self {
-            name: name.to_owned(),
-            text,
-            tree: Tree::default(),
-            lines,
-            checkpoints,
-        }
-    }
-
-    /// How many characters start before byte `offset`.
-    fn characters_before(&self, offset: usize) -> usize {
-        let checkpoint = offset / CHECKPOINT;
-        let counted = self.checkpoints.get(checkpoint).copied().unwrap_or(0);
-        let rest = self.text.as_bytes().get(checkpoint * CHECKPOINT..offset);
-        let rest = rest.unwrap_or_default().iter();
-        counted + rest.filter(|byte| starts_character(**byte)).count()
+        Self { lines, checkpoints }
     }
 }
 
@@ -166,38 +189,53 @@ fn starts_character(byte: u8) -> bool {
     byte & 0b1100_0000 != 0b1000_0000
 }
 
-/// Reads `bytes` as JSON.
-pub(crate) fn parse(name: &str, bytes: &[u8]) -> Parsed {
+/// The text in `bytes`.
+///
+/// # Errors
+///
+/// Why there is none, beside what can be shown of it.
+pub(crate) fn open(
+    name: &str,
+    bytes: Vec<u8>,
+) -> Result<SourceFile, Box<(SourceFile, Diagnostic)>> {
+    if bytes.len() > crate::MAX_BYTES {
+        let source = SourceFile::with_text(name, String::new());
+        return Err(Box::new((source, syntax::too_large())));
+    }
+    let source = match String::from_utf8(bytes) {
+        Ok(text) => SourceFile::with_text(name, text),
+        Err(error) => {
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let source = SourceFile::with_text(name, text);
+            let valid = error.utf8_error().valid_up_to();
+            let diagnostic = syntax::encoding(&source, error.as_bytes(), valid);
+            return Err(Box::new((source, diagnostic)));
+        }
+    };
+    match syntax::unusable(&source) {
+        Some(diagnostic) => Err(Box::new((source, diagnostic))),
+        None => Ok(source),
+    }
+}
+
+/// Reads the text as JSON, and says everything that keeps it from being good JSON.
+pub(crate) fn parse(source: SourceFile) -> Parsed {
     let stopped = |source: SourceFile, diagnostic| Parsed {
         source,
         value: Value::Null,
         diagnostics: vec![diagnostic],
         is_json: false,
     };
-    if bytes.len() > crate::MAX_BYTES {
-        let source = SourceFile::with_text(name, String::new());
-        return stopped(source, syntax::too_large());
-    }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(error) => {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            let source = SourceFile::with_text(name, text);
-            let diagnostic = syntax::encoding(&source, bytes, error.valid_up_to());
-            return stopped(source, diagnostic);
-        }
-    };
-    let mut source = SourceFile::with_text(name, text);
-    if let Some(diagnostic) = syntax::unusable(&source) {
-        return stopped(source, diagnostic);
-    }
-    let (built, mut diagnostics) = match tree::build(&source.text) {
+    let (built, mut diagnostics) = match document::build(&source.text) {
         Ok(built) => (built, Vec::new()),
         Err(error) => {
             let bare = syntax::lacks_braces(&source.text, &error);
-            match bare.then(|| tree::build_bare(&source.text)) {
+            match bare.then(|| document::build_bare(&source.text)) {
                 // What stands inside can be judged although the braces are missing.
-                Some(Ok(built)) => (built, vec![syntax::json(&source, &error)]),
+                Some(Ok(built)) => {
+                    let _ = source.tree.set(Tree::bare(&source.text));
+                    (built, vec![syntax::json(&source, &error)])
+                }
                 // A mistake inside is what the author of a snippet wants to see first.
                 Some(Err(inside)) => {
                     let diagnostic = syntax::json_inside_braces(&source, &error, &inside);
@@ -210,7 +248,6 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Parsed {
             }
         }
     };
-    source.tree = built.tree;
     diagnostics.extend(built.duplicates.iter().map(|one| one.diagnostic(&source)));
     Parsed {
         source,
@@ -225,7 +262,7 @@ mod tests {
     use super::*;
 
     fn label(text: &str, pointer: &str, part: Part) -> (Label, String) {
-        let parsed = parse("test.json", text.as_bytes());
+        let parsed = parse(open("test.json", text.into()).unwrap());
         assert!(parsed.is_json, "{:?}", parsed.diagnostics);
         let label = parsed.source.resolve(&Place {
             pointer: Pointer::new(pointer),
@@ -274,13 +311,13 @@ mod tests {
 
     #[test]
     fn columns_are_right_beyond_a_checkpoint() {
-        let long = "é".repeat(CHECKPOINT);
+        let long = "é".repeat(CHECKPOINT as usize);
         let text = format!("{{\"a\": \"{long}\", \"b\": 1}}");
         let (label, bytes) = label(&text, "/b", Part::Value);
         assert_eq!(bytes, "1");
         assert_eq!(
             label.column,
-            "{\"a\": \"".len() + CHECKPOINT + "\", \"b\": ".len() + 1
+            "{\"a\": \"".len() + CHECKPOINT as usize + "\", \"b\": ".len() + 1
         );
     }
 }

@@ -91,6 +91,9 @@ pub fn wanted(config: &Config) -> Wanted {
     for dataset in &config.datasets {
         wanted.add_dataset(dataset);
     }
+    if !wanted.datasets.is_empty() {
+        add_names(&mut wanted.dataset_properties, DATASET_PROPERTIES);
+    }
     if wanted.exports && !config.datasets.is_empty() {
         // ZFS may export the same directories by itself.
         wanted.dataset_properties.insert("sharenfs".to_owned());
@@ -109,14 +112,12 @@ pub fn wanted(config: &Config) -> Wanted {
 impl Wanted {
     fn add_pool(&mut self, pool: &Pool) {
         self.pools.insert(pool.name.clone());
-        self.pool_properties
-            .extend(POOL_PROPERTIES.map(str::to_owned));
-        self.pool_properties.extend(pool.properties.keys().cloned());
+        add_names(&mut self.pool_properties, POOL_PROPERTIES);
+        let names = pool.properties.keys().map(AsRef::as_ref);
+        add_names(&mut self.pool_properties, names);
         self.datasets.insert(pool.name.clone());
-        self.dataset_properties
-            .extend(DATASET_PROPERTIES.map(str::to_owned));
-        self.dataset_properties
-            .extend(pool.root_properties.keys().cloned());
+        let names = pool.root_properties.keys().map(AsRef::as_ref);
+        add_names(&mut self.dataset_properties, names);
         let disks = pool.disks();
         self.disks
             .extend(disks.map(|disk| (disk.path.clone(), pool.name.clone())));
@@ -124,12 +125,10 @@ impl Wanted {
     }
 
     fn add_dataset(&mut self, dataset: &Dataset) {
-        self.pools.insert(dataset.pool.clone());
+        add_names(&mut self.pools, [dataset.pool.as_str()]);
         self.datasets.insert(dataset.name.clone());
-        self.dataset_properties
-            .extend(DATASET_PROPERTIES.map(str::to_owned));
-        self.dataset_properties
-            .extend(dataset.properties.keys().cloned());
+        let names = dataset.properties.keys().map(AsRef::as_ref);
+        add_names(&mut self.dataset_properties, names);
         self.directories
             .extend(dataset.mountpoint.as_ref().map(ToString::to_string));
         if let Some(permissions) = &dataset.permissions {
@@ -168,6 +167,15 @@ impl Wanted {
         }
         if !permissions.acl.is_empty() {
             self.acls.insert(path);
+        }
+    }
+}
+
+/// Adds names, most of which are there already: many objects have the same few properties.
+fn add_names<'a>(to: &mut BTreeSet<String>, names: impl IntoIterator<Item = &'a str>) {
+    for name in names {
+        if !to.contains(name) {
+            to.insert(name.to_owned());
         }
     }
 }

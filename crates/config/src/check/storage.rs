@@ -167,7 +167,7 @@ fn impossible_content(storage: &Storage, findings: &mut Vec<Finding>) {
 
 /// The member that lists the content, in whatever shape the file has.
 fn content_place(storage: &Storage) -> Pointer {
-    let origin = storage.origin.as_str();
+    let origin = storage.origin.text();
     let key = if origin.ends_with("/storage") {
         "content"
     } else if origin.contains("/dataset_storage_types/") {

@@ -92,6 +92,10 @@ impl<'de> Visitor<'de> for PropertiesVisitor {
         Ok(Properties::Text(value.to_owned()))
     }
 
+    fn visit_string<E>(self, value: String) -> Result<Properties, E> {
+        Ok(Properties::Text(value))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Properties, A::Error> {
         BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(Properties::Map)
     }

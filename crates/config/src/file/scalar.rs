@@ -21,8 +21,13 @@ pub(crate) enum Scalar {
 impl Scalar {
     /// The value as ZFS reads it on a command line: booleans are `on` and `off`.
     pub(crate) fn word(&self) -> String {
+        self.clone().into_word()
+    }
+
+    /// As [`Self::word`].
+    pub(crate) fn into_word(self) -> String {
         match self {
-            Self::Text(text) | Self::Number(text) => text.clone(),
+            Self::Text(text) | Self::Number(text) => text,
             Self::Integer(number) => number.to_string(),
             Self::Boolean(true) => "on".to_owned(),
             Self::Boolean(false) => "off".to_owned(),
@@ -66,6 +71,10 @@ impl Visitor<'_> for ScalarVisitor {
 
     fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
         Ok(Scalar::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Scalar, E> {
+        Ok(Scalar::Text(value))
     }
 }
 

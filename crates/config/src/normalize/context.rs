@@ -1,5 +1,6 @@
 //! What all translations share: the findings so far, and what need not be said again.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_zfs::size;
@@ -60,7 +61,7 @@ impl Context {
         // "/a/" sorts before everything inside "/a".
         let inside = pointer.key("");
         let first = self.removed.range(&inside..).next();
-        self.is_removed(pointer) || first.is_some_and(|it| it.as_str().starts_with(inside.as_str()))
+        self.is_removed(pointer) || first.is_some_and(|it| it.text().starts_with(&*inside.text()))
     }
 
     /// Notes the use of a historic shape. One warning per shape shows all its uses and the modern
@@ -138,6 +139,24 @@ impl Context {
                     .at(at, "not a size"),
                 );
                 None
+            }
+        }
+    }
+
+    /// Adds what was found elsewhere, as if it had been found after what is here.
+    pub(super) fn append(&mut self, later: Self) {
+        self.findings.extend(later.findings);
+        for (code, more) in later.historic {
+            match self.historic.entry(code) {
+                Entry::Vacant(entry) => {
+                    entry.insert(more);
+                }
+                Entry::Occupied(mut entry) => {
+                    let first = entry.get_mut();
+                    first.count += more.count;
+                    first.places.extend(more.places);
+                    first.places.truncate(SHOWN_PLACES);
+                }
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn datasets(
         .collect()
 }
 
-fn one(
+pub(super) fn one(
     context: &mut Context,
     mut dataset: file::Dataset,
     at: &Pointer,
@@ -55,13 +55,12 @@ fn one(
         );
     }
     if let Some(mountpoint) = dataset.mountpoint.take() {
-        let at = at.key("mountpoint");
         set(
             context,
             &mut properties,
             "mountpoint",
-            &mountpoint,
-            &at,
+            mountpoint,
+            at,
             owner,
         );
     }

@@ -1,6 +1,8 @@
 //! Properties of pools and datasets: values as ZFS stores them.
 
-use phoenix_zfs::property::{self, DatasetType, PropertyError};
+use std::borrow::Cow;
+
+use phoenix_zfs::property::{self, DatasetType, PropertyError, dataset_property, pool_property};
 
 use super::context::{self, Context};
 use crate::code::Code;
@@ -33,8 +35,8 @@ pub(super) fn properties(
                         context,
                         &mut properties,
                         &name,
-                        &value.word(),
-                        &at.key(&name),
+                        value.into_word(),
+                        at,
                         owner,
                     );
                 }
@@ -45,47 +47,63 @@ pub(super) fn properties(
     properties
 }
 
-/// Adds one property after checking its value. `at` is where the file says so.
+/// Adds one property after checking its value. `object` is what the file says it in.
 pub(super) fn set(
     context: &mut Context,
     properties: &mut Properties,
     name: &str,
-    written: &str,
-    at: &Pointer,
+    written: String,
+    object: &Pointer,
     owner: Owner,
 ) {
-    match stored(name, written, owner) {
-        Ok(stored) => {
-            let property = Property {
-                written: written.to_owned(),
-                stored,
-                origin: at.clone(),
-                default: false,
-            };
-            if let Some(first) = properties.insert(name.to_owned(), property) {
-                context.push(
-                    Finding::error(Code::SchemaConflict, format!("`{name}` is set twice"))
-                        .help("keep one of them")
-                        .at(at, "set here")
-                        .at(&first.origin, "and here"),
-                );
-            }
+    let stored = match stored(name, &written, owner) {
+        Ok(stored) => stored,
+        Err(error) => {
+            context.push(refused(name, &written, &error, &object.key(name)));
+            return;
         }
-        Err(error) => context.push(refused(name, written, &error, at)),
+    };
+    let name = shared(name, owner);
+    let origin = match name {
+        Cow::Borrowed(name) => object.member(name),
+        Cow::Owned(ref name) => object.key(name),
+    };
+    let property = Property {
+        written,
+        stored,
+        origin: origin.clone(),
+        default: false,
+    };
+    if let Some(first) = properties.insert(name.clone(), property) {
+        context.push(
+            Finding::error(Code::SchemaConflict, format!("`{name}` is set twice"))
+                .help("keep one of them")
+                .at(&origin, "set here")
+                .at(&first.origin, "and here"),
+        );
     }
+}
+
+/// The name, out of the tables where it stands there.
+fn shared(name: &str, owner: Owner) -> Cow<'static, str> {
+    let known = match owner {
+        Owner::Pool => pool_property(name),
+        Owner::Dataset(_) => dataset_property(name),
+    };
+    known.map_or_else(|| Cow::Owned(name.to_owned()), |it| Cow::Borrowed(it.name))
 }
 
 /// Adds phoenix's default for a property that the file does not mention. `at` is the object that
 /// it applies to.
 pub(super) fn set_default(
     properties: &mut Properties,
-    name: &str,
+    name: &'static str,
     value: &str,
     at: &Pointer,
     owner: Owner,
 ) {
     properties
-        .entry(name.to_owned())
+        .entry(Cow::Borrowed(name))
         .or_insert_with(|| Property {
             written: value.to_owned(),
             stored: stored(name, value, owner).unwrap_or_else(|_| value.to_owned()),
@@ -133,7 +151,7 @@ fn from_text(
         match piece.split_once('=') {
             Some((name, value)) => {
                 let (name, value) = (name.trim(), value.trim());
-                set(context, properties, name, value, &at.key(name), owner);
+                set(context, properties, name, value.to_owned(), at, owner);
             }
             None => context.push(
                 Finding::error(

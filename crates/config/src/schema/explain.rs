@@ -80,7 +80,7 @@ struct Rule<'a> {
 impl<'a> Rule<'a> {
     fn of(schema: &'a Value, error: &ValidationError<'_>) -> Self {
         let path = Pointer::new(error.schema_path().as_str());
-        let object = path.parent().and_then(|it| schema.pointer(it.as_str()));
+        let object = path.parent().and_then(|it| schema.pointer(&it.text()));
         Self { schema, object }
     }
 

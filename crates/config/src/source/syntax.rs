@@ -8,7 +8,7 @@ use std::ops::Range;
 use nojson::JsonParseError;
 
 use super::SourceFile;
-use super::tree::BuildError;
+use super::document::BuildError;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::pointer::Pointer;

@@ -55,7 +55,7 @@ fn comma_texts_become_properties_storages_and_options() {
     let bulk = config.dataset("fastData/shared-bulk-data").unwrap();
     let properties = bulk.properties.iter();
     let stored: Vec<_> = properties
-        .map(|(name, it)| (name.as_str(), &*it.stored))
+        .map(|(name, it)| (name.as_ref(), &*it.stored))
         .collect();
     assert_eq!(
         stored,
@@ -136,7 +136,7 @@ fn a_bare_zfs_object_loads_with_places_in_the_file() {
     assert_eq!(codes(&loaded)[0], "phoenix::historic::bare-zfs");
     let error = loaded.diagnostics.last().unwrap();
     assert_eq!(
-        error.labels[0].pointer.as_str(),
+        error.labels[0].pointer.text(),
         "/datasets/0/properties/quota"
     );
     let mended = load("bare.json", text.replace("1e3", "1G").as_bytes());
@@ -201,7 +201,7 @@ fn containers_of_a_second_file_see_the_datasets_of_the_first() {
     let outside = |label: &&phoenix_config::diagnostic::Label| {
         !label
             .pointer
-            .as_str()
+            .text()
             .starts_with("/lxc_configs/101/mount_points/0")
     };
     assert_eq!(labels.filter(outside).count(), 0);

@@ -40,7 +40,7 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
         host::require_root(&args.host.host)?;
     }
     let input = config_file::read(args.file.path())?;
-    let wanted = Wanted::from_input(terminal, args, &input)?;
+    let wanted = Wanted::from_input(terminal, args, input)?;
     let open = host::open(&args.host)?;
     if args.dry_run {
         return dry_run(terminal, args, &wanted.plan(args, &*open.host)?.plan);
@@ -52,7 +52,7 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     let plan = wanted.plan_with_consent(args, planned, person.as_ref())?;
     let text = args.format.format == Format::Text;
     if text && !(terminal.quiet && args.yes) {
-        terminal.data(&plan::text(terminal, &plan))?;
+        plan::show(terminal, &plan)?;
     }
     if text && plan.steps.is_empty() {
         return Ok(undone(&plan));
@@ -83,7 +83,7 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn from_input(terminal: &Terminal, args: &ApplyArgs, input: &Input) -> Result<Self, Failure> {
+    fn from_input(terminal: &Terminal, args: &ApplyArgs, input: Input) -> Result<Self, Failure> {
         if !is_plan(&input.bytes) {
             let file = ValidFile::check(terminal, input)?.with_lxc_config(terminal, &args.lxc)?;
             file.tell_warnings(terminal);
@@ -196,8 +196,8 @@ fn is_plan(bytes: &[u8]) -> bool {
 
 fn dry_run(terminal: &Terminal, args: &ApplyArgs, plan: &Plan) -> CommandResult {
     match args.format.format {
-        Format::Json => terminal.data(&plan.to_json())?,
-        Format::Text => terminal.data(&plan::text(terminal, plan))?,
+        Format::Json => terminal.pieces(|to| plan.write_json(to))?,
+        Format::Text => plan::show(terminal, plan)?,
     }
     terminal.talk("Dry run: nothing was changed.\n");
     Ok(ExitStatus::Done)

@@ -119,7 +119,7 @@ fn configured_policy(terminal: &Terminal, args: &NvmeArgs) -> Result<Policy, Fai
     else {
         return Ok(Policy::default());
     };
-    let file = ValidFile::check(terminal, &input)?;
+    let file = ValidFile::check(terminal, input)?;
     Ok(policy(&file.config()?.nvme))
 }
 

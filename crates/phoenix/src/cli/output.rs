@@ -3,7 +3,7 @@
 //! Owns the decisions about colour, width and volume, taken once per run. A reader that goes away
 //! (`phoenix plan | head`) is no error: what it did not want to read is dropped.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -60,11 +60,19 @@ impl Terminal {
     /// # Errors
     /// When it cannot be written for another reason than that nobody reads it any more.
     pub(crate) fn data(&self, text: &str) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        match stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.flush())
-        {
+        self.pieces(|to| to.write_all(text.as_bytes()))
+    }
+
+    /// Prints data that is made while it is printed, because all of it at once would be large.
+    ///
+    /// # Errors
+    /// As [`Self::data`].
+    pub(crate) fn pieces(
+        &self,
+        write: impl FnOnce(&mut BufWriter<io::StdoutLock<'_>>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut stdout = BufWriter::new(io::stdout().lock());
+        match write(&mut stdout).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
                 ExitStatus::Failed,
                 format!("cannot write to standard output: {error}"),

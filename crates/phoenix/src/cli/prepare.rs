@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use phoenix::config::address::Address;
 use phoenix::config::diagnostic::{Part, Place};
-use phoenix::config::load_lxc_configs;
 use phoenix::config::pointer::Pointer;
+use phoenix::config::{load_lxc_configs, load_owned};
 use phoenix::executor::ObserveError;
 use phoenix::planner::plan::ConfigSource;
 use phoenix::planner::{Grants, unknown_addresses};
@@ -39,17 +39,18 @@ impl ValidFile {
         file: &FileArgs,
         lxc: &LxcConfigArgs,
     ) -> Result<Self, Failure> {
-        Self::check(terminal, &config_file::read(file.path())?)?.with_lxc_config(terminal, lxc)
+        Self::check(terminal, config_file::read(file.path())?)?.with_lxc_config(terminal, lxc)
     }
 
     /// Checks a file that was read, and shows what is wrong with it.
     ///
     /// # Errors
     /// When it is invalid.
-    pub(crate) fn check(terminal: &Terminal, input: &Input) -> Result<Self, Failure> {
-        let loaded = phoenix::load(&input.name, &input.bytes);
+    pub(crate) fn check(terminal: &Terminal, input: Input) -> Result<Self, Failure> {
+        let source = ConfigSource::of(&input.name, &input.bytes);
+        let loaded = load_owned(&input.name, input.bytes);
         Ok(Self {
-            main: checked(terminal, input, loaded)?,
+            main: checked(terminal, source, loaded)?,
             lxc: None,
         })
     }
@@ -65,8 +66,9 @@ impl ValidFile {
     ) -> Result<Self, Failure> {
         if let Some(path) = &args.lxc_config {
             let input = config_file::read(Some(path))?;
+            let source = ConfigSource::of(&input.name, &input.bytes);
             let loaded = load_lxc_configs(&input.name, &input.bytes, self.config()?);
-            self.lxc = Some(checked(terminal, &input, loaded)?);
+            self.lxc = Some(checked(terminal, source, loaded)?);
         }
         Ok(self)
     }
@@ -156,7 +158,7 @@ impl ValidFile {
 }
 
 /// A file that was loaded, unless it is invalid; then what is wrong with it is shown.
-fn checked(terminal: &Terminal, input: &Input, loaded: Loaded) -> Result<Checked, Failure> {
+fn checked(terminal: &Terminal, source: ConfigSource, loaded: Loaded) -> Result<Checked, Failure> {
     if !loaded.is_valid() {
         terminal.say(&diagnostics::drawn(
             &loaded,
@@ -166,7 +168,6 @@ fn checked(terminal: &Terminal, input: &Input, loaded: Loaded) -> Result<Checked
         let summary = diagnostics::summary(&loaded);
         return Err(Failure::new(ExitStatus::ConfigInvalid, summary.trim_end()));
     }
-    let source = ConfigSource::of(&input.name, &input.bytes);
     Ok(Checked { loaded, source })
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
     let host = host::open(&args.host)?.host;
     let plan = prepare::plan(&file, &*host, &args.scope, None)?;
     match args.format.format {
-        Format::Json => terminal.data(&plan.to_json())?,
+        Format::Json => terminal.pieces(|to| plan.write_json(to))?,
         Format::Text if terminal.quiet && plan.is_empty() => {}
         Format::Text => terminal.data(&text(&plan))?,
     }

@@ -1,6 +1,6 @@
 //! `phoenix validate`: everything that is wrong with a file, without any host.
 
-use phoenix::config::{load_lxc_configs, report};
+use phoenix::config::{load_lxc_configs, load_owned, report};
 use phoenix::{ExitStatus, Loaded};
 
 use super::args::{Format, ValidateArgs};
@@ -27,6 +27,8 @@ pub(crate) fn run(terminal: &Terminal, args: &ValidateArgs) -> CommandResult {
             }
         }
     }
+    // The process ends: the system takes memory back faster than it could be taken apart.
+    std::mem::forget(files);
     Ok(if is_valid {
         ExitStatus::Done
     } else {
@@ -38,7 +40,7 @@ pub(crate) fn run(terminal: &Terminal, args: &ValidateArgs) -> CommandResult {
 /// the first, so it is not looked at while the first has errors.
 fn load(terminal: &Terminal, args: &ValidateArgs) -> Result<Vec<Loaded>, Failure> {
     let input = config_file::read(args.file.path())?;
-    let main = phoenix::load(&input.name, &input.bytes);
+    let main = load_owned(&input.name, input.bytes);
     let Some(path) = &args.lxc.lxc_config else {
         return Ok(vec![main]);
     };

@@ -66,8 +66,9 @@ fn about_to_change(facts: &Facts<'_>, dataset: &Dataset, live: &ObservedDataset)
     let wanted = dataset
         .properties
         .iter()
+        .map(|(name, wanted)| (name.as_ref(), wanted))
         .filter(|(name, _)| *name != "mountpoint");
-    let change = |(name, wanted): (&String, &Property)| {
+    let change = |(name, wanted): (&str, &Property)| {
         let there = live.properties.get(name)?;
         let origin = there.source.strip_prefix("inherited from ")?;
         let above = facts.declared_between(parent, origin, name)?;

@@ -135,7 +135,7 @@ fn root_differences(
     let mut stated = Vec::new();
     let mut defaults = Vec::new();
     for (name, property) in &pool.root_properties {
-        let live = live.and_then(|live| live.properties.get(name));
+        let live = live.and_then(|live| live.properties.get(name.as_ref()));
         match difference(name, property, live) {
             Some(change) if property.default => defaults.push(change),
             Some(change) => stated.push(change),

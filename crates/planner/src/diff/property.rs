@@ -40,7 +40,7 @@ pub(super) fn differences(
 ) -> Vec<Change> {
     wanted
         .iter()
-        .filter_map(|(name, property)| difference(name, property, observed.get(name)))
+        .filter_map(|(name, property)| difference(name, property, observed.get(name.as_ref())))
         .collect()
 }
 
@@ -53,7 +53,7 @@ pub(super) fn new_properties(wanted: &Properties) -> Vec<Change> {
 pub(super) fn stored(wanted: &Properties) -> BTreeMap<String, String> {
     wanted
         .iter()
-        .map(|(name, property)| (name.clone(), property.stored.clone()))
+        .map(|(name, property)| (name.to_string(), property.stored.clone()))
         .collect()
 }
 

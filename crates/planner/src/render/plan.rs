@@ -18,19 +18,19 @@ const DIM: u8 = 2;
 
 /// The plan as text, with a final newline.
 pub fn plan(plan: &Plan, style: &Style) -> String {
-    let blocks = plan.steps.iter().map(|step| step_block(step, *style));
-    let refusals = plan
-        .refusals
-        .iter()
-        .map(|refusal| refusal_block(refusal, *style));
-    let notes = plan.notes.iter().map(|note| note_block(note, *style));
-    let mut text: String = blocks.chain(refusals).chain(notes).collect();
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text.push_str(&last_line(plan));
-    text.push('\n');
-    text
+    plan_pieces(plan, *style).collect()
+}
+
+/// What [`plan()`] gives, one object after the other.
+pub fn plan_pieces(plan: &Plan, style: Style) -> impl Iterator<Item = String> {
+    let steps = plan.steps.iter().map(move |step| step_block(step, style));
+    let refusals = plan.refusals.iter();
+    let refusals = refusals.map(move |refusal| refusal_block(refusal, style));
+    let notes = plan.notes.iter().map(move |note| note_block(note, style));
+    let says_nothing = plan.is_empty() && plan.notes.is_empty();
+    let gap = if says_nothing { "" } else { "\n" };
+    let end = std::iter::once_with(move || format!("{gap}{}\n", last_line(plan)));
+    steps.chain(refusals).chain(notes).chain(end)
 }
 
 fn last_line(plan: &Plan) -> String {
