@@ -21,7 +21,7 @@ mod select;
 mod storage;
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use phoenix_config::address::Address;
 use phoenix_config::model::Config;
@@ -74,15 +74,24 @@ pub struct Grants {
 /// The same input gives the same plan, byte for byte. Only differences become steps; an object
 /// that the file does not name is never part of a plan.
 pub fn plan(config: &Config, observed: &Observed, options: &PlanOptions) -> Plan {
+    assemble(config, observed, options).finish(config, observed, options)
+}
+
+/// The verdict on every object, with its place among the others.
+fn assemble(config: &Config, observed: &Observed, options: &PlanOptions) -> Assembly {
     let graph = graph(config);
     let facts = Facts::new(config, observed, &options.grants);
     let selection = select::Selection::new(&graph, &options.targets, &options.excludes);
     let mut assembly = Assembly::default();
-    for (address, object) in objects(config) {
-        if selection.contains(&address) {
+    for (position, (address, object)) in objects(config).into_iter().enumerate() {
+        let before = assembly.before(&graph, position);
+        let before = if selection.contains(&address) {
             let verdict = judge(object, &facts, &mut assembly.notes);
-            assembly.add(&graph, address, object, verdict);
-        }
+            assembly.add(address, object, verdict, before)
+        } else {
+            Before::default()
+        };
+        assembly.before.push(before);
     }
     for (pool, note) in capacity::notes(config, observed) {
         if selection.contains(&pool) {
@@ -92,7 +101,7 @@ pub fn plan(config: &Config, observed: &Observed, options: &PlanOptions) -> Plan
     if let Some(note) = export::left_over(config, &observed.exports) {
         assembly.notes.add(note);
     }
-    assembly.finish(config, observed, options)
+    assembly
 }
 
 fn judge(object: Object<'_>, facts: &Facts<'_>, notes: &mut Notes) -> Verdict {
@@ -116,30 +125,39 @@ struct Assembly {
     notes: Notes,
     unchanged: usize,
     waiting: usize,
-    before: BTreeMap<Address, Before>,
+    /// What stands before the dependents of each object, in the order of the graph.
+    before: Vec<Before>,
 }
 
 /// What a dependent of an object has to know about it. An object without a step of its own hands
 /// on what stands before it.
-#[derive(Clone, Default)]
+///
+/// Numbers are places in the assembly, which are in the order of addresses.
+#[derive(Default)]
 struct Before {
     /// The nearest steps that must be done first.
-    steps: BTreeSet<Address>,
-    /// The refused objects that stand in the way.
-    refused: BTreeSet<Address>,
+    steps: Vec<usize>,
+    /// The refusals that stand in the way, those at the root.
+    refused: Vec<usize>,
 }
 
 impl Assembly {
-    fn add(&mut self, graph: &Graph, address: Address, object: Object<'_>, verdict: Verdict) {
-        let mut before = self.before(graph, &address);
+    /// What dependents of the object have to know.
+    fn add(
+        &mut self,
+        address: Address,
+        object: Object<'_>,
+        verdict: Verdict,
+        mut before: Before,
+    ) -> Before {
         let origin = object.origin().to_string();
         match verdict {
             Ok(None) => self.unchanged += 1,
             Err(Stop::Waiting) => self.waiting += 1,
             Err(Stop::Refused { reason, help }) => {
-                before.refused.insert(address.clone());
+                before.refused.push(self.refusals.len());
                 self.refusals.push(Refusal {
-                    id: address.clone(),
+                    id: address,
                     reason,
                     help,
                     because_of: Vec::new(),
@@ -147,25 +165,34 @@ impl Assembly {
                 });
             }
             Ok(Some(_)) if !before.refused.is_empty() => {
-                self.refusals
-                    .push(held_up(&address, &before.refused, origin));
+                let roots = before.refused.iter();
+                let roots = roots.filter_map(|&at| Some(self.refusals.get(at)?.id.clone()));
+                let refusal = held_up(address, roots.collect(), origin);
+                self.refusals.push(refusal);
             }
             Ok(Some(draft)) => {
-                let needs = std::mem::take(&mut before.steps);
-                before.steps.insert(address.clone());
-                self.steps.push(step(&address, *draft, needs, origin));
+                let needs = before.steps.iter();
+                let needs = needs.filter_map(|&at| Some(self.steps.get(at)?.id.clone()));
+                let needs = needs.collect();
+                before.steps = vec![self.steps.len()];
+                self.steps.push(step(address, *draft, needs, origin));
             }
         }
-        self.before.insert(address, before);
+        before
     }
 
-    fn before(&self, graph: &Graph, address: &Address) -> Before {
+    /// What stands before the object at a position of the graph.
+    fn before(&self, graph: &Graph, position: usize) -> Before {
         let mut before = Before::default();
-        for needed in graph.dependencies(address) {
+        for needed in graph.needed_at(position) {
             if let Some(far) = self.before.get(needed) {
-                before.steps.extend(far.steps.iter().cloned());
-                before.refused.extend(far.refused.iter().cloned());
+                before.steps.extend(&far.steps);
+                before.refused.extend(&far.refused);
             }
+        }
+        for numbers in [&mut before.steps, &mut before.refused] {
+            numbers.sort_unstable();
+            numbers.dedup();
         }
         before
     }
@@ -203,12 +230,12 @@ impl Assembly {
     }
 }
 
-fn step(address: &Address, draft: Draft, needs: BTreeSet<Address>, origin: String) -> Step {
+fn step(id: Address, draft: Draft, needs: Vec<Address>, origin: String) -> Step {
     Step {
-        id: address.clone(),
+        id,
         action: draft.action,
         class: draft.operation.class(draft.action),
-        needs: needs.into_iter().collect(),
+        needs,
         lane: draft.operation.lane(),
         changes: draft.changes,
         origin,
@@ -216,15 +243,15 @@ fn step(address: &Address, draft: Draft, needs: BTreeSet<Address>, origin: Strin
     }
 }
 
-fn held_up(address: &Address, roots: &BTreeSet<Address>, origin: String) -> Refusal {
+fn held_up(id: Address, roots: Vec<Address>, origin: String) -> Refusal {
     let names: Vec<_> = roots.iter().map(ToString::to_string).collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
     let names = names.join(" and ");
     Refusal {
-        id: address.clone(),
+        id,
         reason: format!("it needs {names}, which {verb} refused"),
         help: format!("resolve {names} first"),
-        because_of: roots.iter().cloned().collect(),
+        because_of: roots,
         origin,
     }
 }

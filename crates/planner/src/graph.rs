@@ -75,6 +75,15 @@ impl Graph {
         found
     }
 
+    /// The positions, in the order of [`Self::nodes`], of what the object at a position needs
+    /// directly.
+    pub(crate) fn needed_at(&self, position: usize) -> impl Iterator<Item = usize> {
+        let edges = self
+            .graph
+            .edges_directed(NodeIndex::new(position), Direction::Incoming);
+        edges.map(|edge| edge.source().index())
+    }
+
     fn near(&self, address: &Address, direction: Direction) -> Vec<&Address> {
         let node = self.index.get(address);
         node.map_or_else(Vec::new, |&node| self.neighbours(node, direction))

@@ -1,6 +1,7 @@
 //! Facts that the comparisons of several kinds of objects share, each worked out once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use phoenix_config::address::Address;
 use phoenix_config::model::{BindMount, Config, Dataset, Pool};
@@ -20,9 +21,9 @@ pub(super) struct Facts<'a> {
     datasets: BTreeMap<&'a str, &'a Dataset>,
     /// Where each declared dataset would be mounted once the plan is done: `None` for `none` and
     /// `legacy`. Whether it may be mounted (`canmount`) is another matter.
-    mountpoints: BTreeMap<&'a str, Option<String>>,
-    /// The same the other way round: which datasets have each mountpoint.
-    places: BTreeMap<String, BTreeSet<&'a str>>,
+    mountpoints: BTreeMap<&'a str, Option<Rc<str>>>,
+    /// The same the other way round: each mountpoint with a dataset that has it, sorted.
+    places: Vec<(Rc<str>, &'a str)>,
     /// The containers that mount each dataset.
     containers: BTreeMap<&'a str, BTreeSet<u32>>,
     /// The file's paths to each disk, by kernel name.
@@ -50,12 +51,11 @@ impl<'a> Facts<'a> {
             }
         }
         let mountpoints = mountpoints(config, observed, &datasets);
-        let mut places: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-        for (dataset, mountpoint) in &mountpoints {
-            if let Some(path) = mountpoint {
-                places.entry(path.clone()).or_default().insert(dataset);
-            }
-        }
+        let places = mountpoints.iter();
+        let places =
+            places.filter_map(|(dataset, path)| Some((Rc::clone(path.as_ref()?), *dataset)));
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable();
         let declares_storages = datasets.values().any(|dataset| dataset.storage.is_some());
         Self {
             observed,
@@ -192,9 +192,11 @@ impl<'a> Facts<'a> {
     pub(super) fn check_place_is_free(&self, dataset: &str, path: &str) -> Result<(), Stop> {
         let belongs_there =
             |name: &str| name != dataset && !self.is_volume(name) && self.can_mount(name) == "on";
-        let mut there = self.places.get(path).into_iter().flatten();
-        match there.find(|name| belongs_there(name)) {
-            Some(other) => Err(refused(
+        let from = self.places.partition_point(|(place, _)| &**place < path);
+        let there = self.places.iter().skip(from);
+        let mut there = there.take_while(|(place, _)| &**place == path);
+        match there.find(|(_, name)| belongs_there(name)) {
+            Some((_, other)) => Err(refused(
                 format!(
                     "dataset {other} has the mountpoint {path}, where {dataset} is to be mounted"
                 ),
@@ -304,10 +306,11 @@ fn mountpoints<'a>(
     config: &'a Config,
     observed: &'a Observed,
     datasets: &BTreeMap<&'a str, &'a Dataset>,
-) -> BTreeMap<&'a str, Option<String>> {
-    let mut found: BTreeMap<&str, Option<String>> = BTreeMap::new();
+) -> BTreeMap<&'a str, Option<Rc<str>>> {
+    let mut found: BTreeMap<&str, Option<Rc<str>>> = BTreeMap::new();
     for pool in &config.pools {
-        found.insert(&pool.name, root_after(pool, observed));
+        let path = root_after(pool, observed);
+        found.insert(&pool.name, path.map(Rc::from));
     }
     for (name, dataset) in datasets {
         let own = own_mountpoint(dataset, observed.datasets.get(*name));
@@ -315,7 +318,7 @@ fn mountpoints<'a>(
             Some(own) => path_of(own),
             None => inherited(name, &found),
         };
-        found.insert(name, path);
+        found.insert(name, path.map(Rc::from));
     }
     found
 }
@@ -344,7 +347,7 @@ fn own_mountpoint<'a>(dataset: &'a Dataset, live: Option<&'a ObservedDataset>) -
     is_own(&live.source).then_some(&live.value)
 }
 
-fn inherited(name: &str, found: &BTreeMap<&str, Option<String>>) -> Option<String> {
+fn inherited(name: &str, found: &BTreeMap<&str, Option<Rc<str>>>) -> Option<String> {
     let mut above = name;
     while let Some((parent, _)) = above.rsplit_once('/') {
         if let Some(path) = found.get(parent) {

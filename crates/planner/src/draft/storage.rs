@@ -1,5 +1,7 @@
 //! Proxmox storages, each at the dataset that it stands on.
 
+use std::collections::BTreeMap;
+
 use phoenix_config::address::Address;
 use phoenix_config::model::StorageKind;
 use phoenix_config::written::{Dataset, Storage};
@@ -17,6 +19,15 @@ pub(super) fn add(
     datasets: &mut [Dataset],
 ) -> Vec<LeftOut> {
     let mut left_out = Vec::new();
+    let mut datasets: BTreeMap<_, _> = datasets
+        .iter_mut()
+        .map(|dataset| {
+            (
+                format!("{}/{}", dataset.pool, dataset.name),
+                &mut dataset.storage,
+            )
+        })
+        .collect();
     for (id, live) in observed.storages.iter().flatten() {
         let Some(kind) = kind(&live.kind) else {
             continue;
@@ -37,11 +48,9 @@ pub(super) fn add(
         if kind == StorageKind::ZfsPool && !places.counts_dataset(ground) {
             continue;
         }
-        let is_ground =
-            |dataset: &&mut Dataset| ground.split_once('/') == Some((&dataset.pool, &dataset.name));
-        let why = match datasets.iter_mut().find(is_ground) {
-            Some(dataset) if dataset.storage.is_none() => {
-                dataset.storage = Some(stated(id, kind, live));
+        let why = match datasets.get_mut(ground) {
+            Some(storage) if storage.is_none() => {
+                **storage = Some(stated(id, kind, live));
                 continue;
             }
             Some(_) => format!(
