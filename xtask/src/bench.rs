@@ -13,7 +13,7 @@ mod scale;
 pub(crate) enum BenchCommand {
     /// phoenix against shell loops, xargs and Ansible, in a virtual machine with real OpenZFS.
     Lab(lab::Args),
-    /// Validate and plan at growing sizes, each in a process of its own.
+    /// Validate and plan at growing sizes, beside ajv and disko-zfs where they are installed.
     Scale(scale::Args),
 }
 
@@ -21,6 +21,6 @@ pub(crate) enum BenchCommand {
 pub(crate) fn run(command: &BenchCommand) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
         BenchCommand::Lab(args) => lab::run(args),
-        BenchCommand::Scale(args) => scale::run(args),
+        BenchCommand::Scale(args) => scale::run(crate::root(), args),
     }
 }

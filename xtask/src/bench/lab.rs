@@ -63,7 +63,7 @@ pub(crate) struct Args {
     /// no core to spare for them.
     #[arg(long)]
     without_zed: bool,
-    /// Also write the tables into docs/performance.md.
+    /// Also write the tables into docs/performance-log.md.
     #[arg(long)]
     write: bool,
 }
@@ -285,7 +285,7 @@ fn report(machine: &str, contests: &[Contest], rows: &[Reads]) -> String {
 }
 
 fn write(report: &str) -> Result<(), Box<dyn Error>> {
-    let path = crate::root().join("docs/performance.md");
+    let path = crate::root().join("docs/performance-log.md");
     let page = fs::read_to_string(&path)?;
     let page = table::between_markers(&page, report)
         .ok_or_else(|| format!("{path} has lost its markers `<!-- measured: start -->` and end"))?;
