@@ -25,7 +25,7 @@ pub(super) struct Node {
     /// The member's name with its quotes; empty for list items and the document.
     key: Span,
     /// The children: list items in order, members by name and then by place.
-    children: OnceLock<Box<[Node]>>,
+    children: OnceLock<Box<[Self]>>,
 }
 
 /// Bytes of the text.

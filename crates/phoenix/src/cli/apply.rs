@@ -77,9 +77,9 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
 /// What the user wants applied.
 enum Wanted {
     /// What a file says; planned against the host as it is now.
-    File(ValidFile),
+    File(Box<ValidFile>),
     /// A plan that was saved; applied as it is or not at all.
-    Saved(Plan),
+    Saved(Box<Plan>),
 }
 
 impl Wanted {
@@ -87,7 +87,7 @@ impl Wanted {
         if !is_plan(&input.bytes) {
             let file = ValidFile::check(terminal, input)?.with_lxc_config(terminal, &args.lxc)?;
             file.tell_warnings(terminal);
-            return Ok(Self::File(file));
+            return Ok(Self::File(Box::new(file)));
         }
         let scoped = !args.scope.target.is_empty() || !args.scope.exclude.is_empty();
         let granting = !args.consent.allow.is_empty() || args.consent.mode != Mode::Safe;
@@ -99,10 +99,12 @@ impl Wanted {
             .help("give --target, --exclude, --mode, --allow and --lxc-config to `phoenix plan --out`"));
         }
         let text = String::from_utf8_lossy(&input.bytes);
-        Plan::from_json(&text).map(Self::Saved).map_err(|error| {
-            Failure::from_error(ExitStatus::ConfigInvalid, &error)
-                .help("make the plan again with `phoenix plan --out`")
-        })
+        Plan::from_json(&text)
+            .map(|plan| Self::Saved(Box::new(plan)))
+            .map_err(|error| {
+                Failure::from_error(ExitStatus::ConfigInvalid, &error)
+                    .help("make the plan again with `phoenix plan --out`")
+            })
     }
 
     /// Where the file asks for an object of the plan. A saved plan has left its file behind.

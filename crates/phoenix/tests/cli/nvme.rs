@@ -451,10 +451,10 @@ fn one_bad_file_of_many_hides_no_drive() {
     let scenario = Scenario::empty();
     scenario.write("bad.json", "{");
     let nvme_cli = r#"{"critical_warning":8,"temperature":313,"avail_spare":100,"spare_thresh":10,"percent_used":4}"#;
-    scenario.write("cli.json", &format!("\u{feff}{nvme_cli}"));
+    scenario.write("cli.json", format!("\u{feff}{nvme_cli}"));
     scenario.write(
         "line.json",
-        &format!("sudo: unable to resolve host x\n{nvme_cli}"),
+        format!("sudo: unable to resolve host x\n{nvme_cli}"),
     );
     let healthy = capture("captures/healthy-970-evo-plus");
     let files = format!("bad.json cli.json line.json {healthy}");
