@@ -53,10 +53,10 @@ fn broken_files_are_refused_with_a_code() {
 }
 
 #[test]
-fn a_file_of_100_megabytes_is_refused_without_being_read_whole() {
+fn a_file_of_300_megabytes_is_refused_without_being_read_whole() {
     let scenario = Scenario::empty();
     let file = File::create(scenario.path("huge.json")).unwrap();
-    file.set_len(100 * 1024 * 1024).unwrap();
+    file.set_len(300 * 1024 * 1024).unwrap();
     let run = scenario.run("validate huge.json").expect_code(3);
     assert!(
         run.stdout.contains("phoenix::syntax::too-large"),
