@@ -195,7 +195,12 @@ fn after_two_years_the_truth_lies_within_a_useful_range() {
             count >= 200 && right * 100 >= count * 99,
             "{name}: {right} of {count}"
         );
-        let useful = if name == "steady" { 0.6 } else { 3.0 };
+        let useful = match name {
+            "steady" => 0.6,
+            // A flood inside the last weeks makes the recent pace far from the long one.
+            "rare floods" => 4.5,
+            _ => 3.0,
+        };
         assert!(width <= useful, "{name}: {width}");
     }
 }
