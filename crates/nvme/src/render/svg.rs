@@ -1,6 +1,6 @@
 //! The history of wear as a picture: one line per drive, dashed from today to its forecast.
 //!
-//! Owns what is drawn; where it goes is [`scale`]'s.
+//! Owns what is drawn; where it goes is `scale`'s.
 
 mod scale;
 
