@@ -16,29 +16,12 @@ use phoenix_nvme::report::Facts;
 use phoenix_nvme::trend::{Exhaustion, trend};
 use phoenix_nvme::{Code, Drive, Health, Policy, assess};
 
+use crate::random::Random;
+
 const SEED: u64 = 20_261_128;
 const BYTES_PER_PERCENT: f64 = 12e12;
 /// No date is given beyond ten years.
 const HORIZON: i64 = 3652;
-
-/// A small generator of numbers (SplitMix64), so that every run sees the same histories.
-struct Random(u64);
-
-impl Random {
-    /// From 0 to 1.
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn one_of<const N: usize>(&mut self, choices: [i64; N]) -> i64 {
-        let index = (self.next() * N as f64) as usize;
-        choices[index.min(N - 1)]
-    }
-}
 
 fn start() -> Timestamp {
     "2024-01-01T00:00:00Z".parse().unwrap()

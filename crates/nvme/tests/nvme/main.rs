@@ -15,6 +15,7 @@ mod identity;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]
+mod random;
 mod renders;
 #[cfg(test)]
 mod support;
