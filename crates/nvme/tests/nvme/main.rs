@@ -16,6 +16,7 @@ mod identity;
 mod pools;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
 mod renders;
 #[cfg(test)]
 mod support;
