@@ -2,9 +2,13 @@
 //!
 //! Owns the list of checks; each check returns its problems as sentences and prints nothing.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use phoenix_config::code::Code;
+use phoenix_executor::code::FailureCode;
+use phoenix_planner::refusal::RefusalCode;
 
 mod codes;
 mod files;
@@ -22,9 +26,25 @@ pub(crate) fn check(root: &Utf8Path) -> io::Result<Vec<String>> {
             problems.extend(files::check(path, &text));
         }
     }
-    let documentation = std::fs::read_to_string(root.join("docs/diagnostics.md"))?;
-    problems.extend(codes::check(&documentation));
+    for (page, codes) in documented() {
+        let documentation = std::fs::read_to_string(root.join(page))?;
+        problems.extend(codes::check(page, &documentation, &codes));
+    }
     Ok(problems)
+}
+
+/// The pages that explain codes, each with the codes that belong there.
+fn documented() -> [(&'static str, BTreeSet<&'static str>); 2] {
+    let diagnostics = Code::ALL.iter().map(|code| code.as_str());
+    let refusals = RefusalCode::ALL.iter().map(|code| code.as_str());
+    let failures = FailureCode::ALL.iter().map(|code| code.as_str());
+    [
+        ("docs/diagnostics.md", diagnostics.collect()),
+        (
+            "docs/refusals-and-failures.md",
+            refusals.chain(failures).collect(),
+        ),
+    ]
 }
 
 /// Every Rust file in a directory and the directories below it, sorted.

@@ -10,6 +10,7 @@
 //! Pure: nothing here touches the file system or a host.
 
 pub mod address;
+mod catalogue;
 pub mod check;
 pub mod client;
 pub mod code;

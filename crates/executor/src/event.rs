@@ -7,6 +7,8 @@ use phoenix_config::address::Address;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::code::StepCode;
+
 /// The version of the event format.
 pub const FORMAT: u32 = 1;
 
@@ -97,6 +99,9 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
+    /// Why, for programs. Runs from before there were codes have none.
+    #[serde(default)]
+    pub code: StepCode,
     /// One clear sentence.
     pub message: String,
     /// The way out, if phoenix knows one.

@@ -6,6 +6,7 @@
 
 mod action;
 mod apply;
+pub mod code;
 mod context;
 pub mod event;
 pub mod import;

@@ -150,7 +150,7 @@ fn story(out: &mut String, word: &str, id: &Address, step: &StepOutcome, place: 
     let Some(error) = &step.error else {
         return;
     };
-    let _ = writeln!(out, "  {}", error.message);
+    let _ = writeln!(out, "  {} [{}]", error.message, error.code);
     for line in error.detail.iter().flat_map(|detail| detail.lines()) {
         let _ = writeln!(out, "  | {line}");
     }
@@ -188,7 +188,10 @@ fn list<'a>(ids: impl Iterator<Item = &'a Address>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use phoenix_planner::refusal::RefusalCode;
+
     use super::*;
+    use crate::code::{FailureCode, StepCode};
 
     fn address(text: &str) -> Address {
         text.parse().unwrap()
@@ -204,8 +207,9 @@ mod tests {
             milliseconds: 0,
             problems: vec!["the journal stopped".to_owned()],
         };
-        let error = |message: &str, detail: Option<&str>| StepOutcome {
+        let error = |code: StepCode, message: &str, detail: Option<&str>| StepOutcome {
             error: Some(Failure {
+                code,
                 message: message.to_owned(),
                 help: Some("free some space".to_owned()),
                 detail: detail.map(ToOwned::to_owned),
@@ -223,12 +227,20 @@ mod tests {
             address("pool:b"),
             StepOutcome {
                 outcome: Outcome::Blocked,
-                ..error("pool \"b\" is in the way", None)
+                ..error(
+                    StepCode::Refused(RefusalCode::DiskNotEmpty),
+                    "pool \"b\" is in the way",
+                    None,
+                )
             },
         );
         report.record(
             address("dataset:a/y"),
-            error("cannot make a/y", Some("line 1\nline 2\n")),
+            error(
+                StepCode::Failed(FailureCode::NoSpace),
+                "cannot make a/y",
+                Some("line 1\nline 2\n"),
+            ),
         );
         report.record(
             address("dataset:a/z"),
@@ -236,12 +248,12 @@ mod tests {
         );
         let expected = "\
 failed dataset:a/y, which host.json:7:3 asks for
-  cannot make a/y
+  cannot make a/y [phoenix::failed::no-space]
   | line 1
   | line 2
   help: free some space
 refused pool:b
-  pool \"b\" is in the way
+  pool \"b\" is in the way [phoenix::refused::disk-not-empty]
   help: free some space
 blocked by dataset:a/y:
   storage:y

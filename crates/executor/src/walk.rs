@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use phoenix_planner::plan::{Plan, Refusal, Step};
 
 use crate::action::Done;
+use crate::code::{FailureCode, StepCode};
 use crate::context::{StepContext, Told};
 use crate::event::{self, Event, Failure, Observer, Outcome};
 use crate::options::ApplyOptions;
@@ -314,6 +315,7 @@ impl<'a> Watched<'a> {
 fn refused(refusal: &Refusal) -> StepOutcome {
     StepOutcome {
         error: Some(Failure {
+            code: StepCode::Refused(refusal.code),
             message: refusal.reason.clone(),
             help: Some(refusal.help.clone()),
             detail: None,
@@ -325,6 +327,7 @@ fn refused(refusal: &Refusal) -> StepOutcome {
 
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
     Failure {
+        code: StepCode::Failed(FailureCode::Panic),
         message: format!("phoenix itself broke in this step: {}", panic_text(panic)),
         help: Some(
             "this is a bug in phoenix, please report it; running phoenix again is safe, it looks \

@@ -30,6 +30,7 @@ use crate::graph::{Graph, graph};
 use crate::object::{Object, objects};
 use crate::observed::{Observed, digest};
 use crate::plan::{Action, ConfigSource, FORMAT, Plan, Refusal, Step, Summary};
+use crate::refusal::RefusalCode;
 use crate::wanted::wanted;
 
 pub(crate) use mount_value::MountValue;
@@ -154,10 +155,11 @@ impl Assembly {
         match verdict {
             Ok(None) => self.unchanged += 1,
             Err(Stop::Waiting) => self.waiting += 1,
-            Err(Stop::Refused { reason, help }) => {
+            Err(Stop::Refused { code, reason, help }) => {
                 before.refused.push(self.refusals.len());
                 self.refusals.push(Refusal {
                     id: address,
+                    code,
                     reason,
                     help,
                     because_of: Vec::new(),
@@ -249,6 +251,7 @@ fn held_up(id: Address, roots: Vec<Address>, origin: String) -> Refusal {
     let names = names.join(" and ");
     Refusal {
         id,
+        code: RefusalCode::NeedsRefused,
         reason: format!("it needs {names}, which {verb} refused"),
         help: format!("resolve {names} first"),
         because_of: roots,

@@ -14,6 +14,7 @@ pub mod export;
 pub mod graph;
 pub mod observed;
 pub mod plan;
+pub mod refusal;
 pub mod render;
 pub mod storage;
 pub mod wanted;

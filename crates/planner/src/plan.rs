@@ -8,11 +8,13 @@ mod file;
 use std::collections::BTreeMap;
 
 use phoenix_config::address::Address;
+use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::observed::VdevClass;
+use crate::refusal::RefusalCode;
 use crate::wanted::Wanted;
 
 pub use file::{PlanFileError, plan_schema};
@@ -148,6 +150,8 @@ pub struct Change {
 pub struct Refusal {
     /// The object's address.
     pub id: Address,
+    /// Why, for programs.
+    pub code: RefusalCode,
     /// Why, in one sentence.
     pub reason: String,
     /// The way out, in one sentence.
@@ -164,8 +168,8 @@ pub struct Refusal {
 pub struct Note {
     /// The object that it is about, if it is about one.
     pub id: Option<Address>,
-    /// A diagnostic code that `phoenix explain` knows.
-    pub code: String,
+    /// Which rule, for programs.
+    pub code: Code,
     /// How serious it is.
     pub severity: Severity,
     /// One sentence.

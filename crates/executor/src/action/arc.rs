@@ -11,6 +11,7 @@ use phoenix_tools::system;
 
 use super::Done;
 use super::failure::Goal;
+use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
 use crate::observe::INITRAMFS_PENDING;
@@ -49,6 +50,7 @@ fn limit_now(max: u64, host: &StepContext<'_>) -> Result<Done, Failure> {
     // The kernel keeps such a value in the parameter and works on with the old limit, so only
     // arcstats tells.
     Err(GOAL.because(
+        FailureCode::NotInForce,
         format!(
             "the kernel ignored the limit of {max} bytes and keeps {}",
             after.c_max

@@ -11,6 +11,7 @@ use super::Done;
 use super::failure::{Goal, run_while_busy};
 use super::mounted::must_hide_nothing;
 use super::properties::{self, Live, describe, differing, is_mounted, is_mounted_at};
+use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
 
@@ -86,7 +87,11 @@ fn compare(
     };
     if let Some(there) = live.get("type").filter(|there| *there != kind) {
         let reason = format!("there is a {there} of that name, not a {kind}");
-        return Err(goal.because(reason, "rename one of the two; phoenix destroys nothing"));
+        return Err(goal.because(
+            FailureCode::Exists,
+            reason,
+            "rename one of the two; phoenix destroys nothing",
+        ));
     }
     let differing = differing(&wanted, &live);
     if !differing.is_empty() {

@@ -8,6 +8,7 @@ use phoenix_tools::disk::{Disk, Inventory, LOCK_FILE, LOCK_WAIT, erase};
 use phoenix_tools::zpool::ImportedPools;
 
 use super::failure::Goal;
+use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
 use crate::observe::obstacles;
@@ -109,6 +110,7 @@ fn must_be_erased(goal: Goal<'_>, disk: &Disk, planned: &PlannedDisk) -> Result<
     let absolute = |obstacle: &&Obstacle| !matches!(obstacle, Obstacle::Signature { .. });
     if let Some(obstacle) = obstacles.iter().find(absolute) {
         return Err(goal.because(
+            FailureCode::DiskInUse,
             format!("disk {} is {}", planned.path, text(obstacle)),
             "phoenix never writes to such a disk; free it or name another one in the file",
         ));
@@ -118,6 +120,7 @@ fn must_be_erased(goal: Goal<'_>, disk: &Disk, planned: &PlannedDisk) -> Result<
     }
     let found: Vec<String> = obstacles.iter().map(text).collect();
     Err(goal.because(
+        FailureCode::DiskNotEmpty,
         format!(
             "disk {} carries {}, and erasing it was not granted",
             planned.path,

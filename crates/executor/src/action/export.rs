@@ -13,6 +13,7 @@ use phoenix_tools::nfs::{self, EXPORTS_FILE, Exports, MAIN_EXPORTS_FILE};
 use super::Done;
 use super::failure::Goal;
 use super::mounted::must_be_served;
+use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
 
@@ -84,7 +85,7 @@ fn take_over(
     let help = "check that the clients' names can be resolved and that exportfs knows the options";
     Err(Failure {
         detail: (!stderr.is_empty()).then(|| stderr.to_owned()),
-        ..goal.because(reason, help)
+        ..goal.because(FailureCode::BadOption, reason, help)
     })
 }
 

@@ -10,6 +10,7 @@ use phoenix_host::command::{Command, CommandFailed};
 use phoenix_tools::parse::{ParseError, ReadError};
 use phoenix_tools::zfs::{ZfsFailure, classify};
 
+use crate::code::{FailureCode, StepCode};
 use crate::context::StepContext;
 use crate::event::Failure;
 
@@ -30,8 +31,14 @@ impl Goal<'_> {
     }
 
     /// A failure with a reason of phoenix's own and the way out.
-    pub(super) fn because(self, reason: impl AsRef<str>, help: impl Into<String>) -> Failure {
+    pub(super) fn because(
+        self,
+        code: FailureCode,
+        reason: impl AsRef<str>,
+        help: impl Into<String>,
+    ) -> Failure {
         Failure {
+            code: StepCode::Failed(code),
             message: format!("{}: {}", self.0, reason.as_ref()),
             help: Some(help.into()),
             detail: None,
@@ -41,6 +48,7 @@ impl Goal<'_> {
     /// The host is not as it was when the plan was made.
     pub(super) fn moved_on(self, reason: impl AsRef<str>) -> Failure {
         self.because(
+            FailureCode::MovedOn,
             format!("{} since the plan was made", reason.as_ref()),
             RUN_AGAIN,
         )
@@ -49,6 +57,7 @@ impl Goal<'_> {
     /// A command was accepted, and yet the host does not show what it should.
     pub(super) fn not_in_force(self, reason: impl AsRef<str>) -> Failure {
         self.because(
+            FailureCode::NotInForce,
             reason,
             format!("nothing was undone; {RUN_AGAIN}, and says what still differs"),
         )
@@ -57,8 +66,10 @@ impl Goal<'_> {
     /// A command failed.
     pub(super) fn command(self, failed: &CommandFailed) -> Failure {
         let known = proxmox_meaning(&failed.stderr).or_else(|| meaning(classify(failed)));
-        let (reason, help) = known.unwrap_or_else(|| (last_line(&failed.stderr), None));
+        let (code, reason, help) =
+            known.unwrap_or_else(|| (FailureCode::Unexplained, last_line(&failed.stderr), None));
         Failure {
+            code: StepCode::Failed(code),
             message: format!("{}: {reason}", self.0),
             help,
             detail: Some(format!("{}\n{}", failed.command, failed.stderr.trim_end())),
@@ -96,6 +107,7 @@ impl Goal<'_> {
             _ => None,
         };
         Failure {
+            code: StepCode::Failed(host_code(error)),
             message: format!("{}: {}", self.0, chain(error)),
             help,
             detail: None,
@@ -114,6 +126,7 @@ impl Goal<'_> {
     /// A tool's answer makes no sense.
     pub(super) fn parse(self, error: &ParseError) -> Failure {
         self.because(
+            FailureCode::NotUnderstood,
             error.to_string(),
             "nothing was changed after that; if the tool is healthy, this is a gap in phoenix: \
              please report it with the line above",
@@ -171,8 +184,12 @@ pub(super) fn run_while_busy(
     })
 }
 
-/// The reason in phoenix's words, and the way out.
-fn meaning(failure: ZfsFailure) -> Option<(String, Option<String>)> {
+/// The code, the reason in phoenix's words, and the way out.
+type Meaning = (FailureCode, String, Option<String>);
+
+/// What a failure of ZFS means.
+fn meaning(failure: ZfsFailure) -> Option<Meaning> {
+    let code = zfs_code(&failure);
     let (reason, help) = match failure {
         ZfsFailure::NotFound => ("it does not exist any more", RUN_AGAIN),
         ZfsFailure::ParentMissing => (
@@ -243,20 +260,64 @@ fn meaning(failure: ZfsFailure) -> Option<(String, Option<String>)> {
         ),
         ZfsFailure::BadProperty { reason } => {
             let help = "correct the property in the file, then run phoenix again";
-            return Some((reason, Some(help.to_owned())));
+            return Some((code, reason, Some(help.to_owned())));
         }
         ZfsFailure::BadName { reason } => {
             let help = "choose another name in the file, then run phoenix again";
-            return Some((reason, Some(help.to_owned())));
+            return Some((code, reason, Some(help.to_owned())));
         }
         ZfsFailure::NeedsForce { reason } => {
             let help = "phoenix never uses -f; look at the disks (phoenix disks) and clear what \
                         stands in the way, or grant it by name (--allow wipe:DISK)";
-            return Some((reason, Some(help.to_owned())));
+            return Some((code, reason, Some(help.to_owned())));
         }
         ZfsFailure::Other => return None,
     };
-    Some((reason.to_owned(), Some(help.to_owned())))
+    Some((code, reason.to_owned(), Some(help.to_owned())))
+}
+
+fn zfs_code(failure: &ZfsFailure) -> FailureCode {
+    match failure {
+        ZfsFailure::NotFound => FailureCode::NotFound,
+        ZfsFailure::ParentMissing => FailureCode::ParentMissing,
+        ZfsFailure::Exists => FailureCode::Exists,
+        ZfsFailure::Busy => FailureCode::Busy,
+        ZfsFailure::NoSpace => FailureCode::NoSpace,
+        ZfsFailure::BelowUsed => FailureCode::BelowUsed,
+        ZfsFailure::AboveAvailable => FailureCode::AboveAvailable,
+        ZfsFailure::Suspended => FailureCode::PoolSuspended,
+        ZfsFailure::ReadOnly => FailureCode::ReadOnly,
+        ZfsFailure::Permission => FailureCode::Permission,
+        ZfsFailure::NotMounted => FailureCode::NotMounted,
+        ZfsFailure::Key => FailureCode::Key,
+        ZfsFailure::DeviceInUse => FailureCode::DiskInUse,
+        ZfsFailure::DeviceMissing => FailureCode::DiskMissing,
+        ZfsFailure::DeviceRace => FailureCode::DiskSlow,
+        ZfsFailure::DeviceUnavailable => FailureCode::DiskUnavailable,
+        ZfsFailure::DirectoryNotEmpty => FailureCode::MountpointOccupied,
+        ZfsFailure::ModuleMissing => FailureCode::ModuleMissing,
+        ZfsFailure::BadProperty { .. } => FailureCode::BadProperty,
+        ZfsFailure::BadName { .. } => FailureCode::BadName,
+        ZfsFailure::NeedsForce { .. } => FailureCode::NeedsForce,
+        ZfsFailure::Other => FailureCode::Unexplained,
+    }
+}
+
+fn host_code(error: &HostError) -> FailureCode {
+    match error {
+        HostError::NotInstalled { .. } => FailureCode::ToolMissing,
+        HostError::TimedOut { .. } => FailureCode::TimedOut,
+        HostError::NotMounted { .. } => FailureCode::NotMounted,
+        HostError::Locked { .. } => FailureCode::Locked,
+        HostError::Disconnected { .. } => FailureCode::Disconnected,
+        HostError::File { source, .. } => match source.kind() {
+            ErrorKind::ReadOnlyFilesystem => FailureCode::ReadOnly,
+            ErrorKind::StorageFull => FailureCode::NoSpace,
+            ErrorKind::PermissionDenied => FailureCode::Permission,
+            _ => FailureCode::HostError,
+        },
+        _ => FailureCode::HostError,
+    }
 }
 
 /// What `pvesm` says after waiting ten seconds for the lock on `storage.cfg`.
@@ -271,16 +332,18 @@ pub(super) fn is_pvesm_busy(failed: &CommandFailed) -> bool {
 
 /// What Proxmox's tools say about the state of the node (texts as in pve-cluster 8.1 to 9.1 and
 /// pve-container 5.3 to 6.1). Their exit codes mean nothing.
-fn proxmox_meaning(stderr: &str) -> Option<(String, Option<String>)> {
+fn proxmox_meaning(stderr: &str) -> Option<Meaning> {
     const INVALID: &str = "400 Parameter verification failed.";
     let mut lines = stderr.lines().map(str::trim);
     if lines.any(|line| line == INVALID) {
         // The next line names the option and the reason, the usage follows.
-        return Some((lines.next().unwrap_or(INVALID).to_owned(), None));
+        let reason = lines.next().unwrap_or(INVALID).to_owned();
+        return Some((FailureCode::BadOption, reason, None));
     }
     let says = |words: &str| stderr.contains(words);
-    let (reason, help) = if says(STORAGE_LOCK) {
+    let (code, reason, help) = if says(STORAGE_LOCK) {
         (
+            FailureCode::Locked,
             "another task holds the cluster's lock on storage.cfg".to_owned(),
             "look for a task that hangs on any node (pvesh get /cluster/tasks, or a pvesm or \
              backup that waits for a dead storage) and end it; the lock of a task that died is \
@@ -288,40 +351,46 @@ fn proxmox_meaning(stderr: &str) -> Option<(String, Option<String>)> {
         )
     } else if says("detected modified configuration") {
         (
+            FailureCode::ChangedMeanwhile,
             "somebody else is changing Proxmox's storages at the same time".to_owned(),
             "wait until they are done, then run phoenix again",
         )
     } else if says("can't lock file '") {
         (
+            FailureCode::Locked,
             "another task holds Proxmox's lock".to_owned(),
             "wait until the task has ended, then run phoenix again",
         )
     } else if says("no quorum") {
         (
+            FailureCode::NoQuorum,
             "the cluster has no quorum".to_owned(),
             "bring the other nodes back (pvecm status), then run phoenix again",
         )
     } else if let Some((_, lock)) = stderr.split_once("CT is locked (") {
         let lock = lock.split(')').next().unwrap_or(lock);
         (
+            FailureCode::Locked,
             format!("the container is locked ({lock})"),
             "wait until that task has ended, or free a stale lock with pct unlock ID; then run \
              phoenix again",
         )
     } else if says("protection mode enabled") {
         (
+            FailureCode::Protected,
             "the container is protected".to_owned(),
             "take the protection away (pct set ID --protection 0), then run phoenix again",
         )
     } else if says("ipcc_send_rec") {
         (
+            FailureCode::ClusterSilent,
             "the Proxmox cluster file system does not answer".to_owned(),
             "start it (systemctl start pve-cluster), then run phoenix again",
         )
     } else {
         return None;
     };
-    Some((reason, Some(help.to_owned())))
+    Some((code, reason, Some(help.to_owned())))
 }
 
 /// The last words of a tool that phoenix has no words for.
@@ -412,6 +481,7 @@ mod tests {
     #[test]
     fn busy_is_tried_seven_times_and_no_more() {
         let busy = || Failure {
+            code: StepCode::Failed(FailureCode::Busy),
             message: "busy".to_owned(),
             help: None,
             detail: None,

@@ -5,6 +5,7 @@ use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_tools::system::DirectoryRow;
 
 use super::failure::Goal;
+use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
 
@@ -18,10 +19,13 @@ pub(super) fn must_hide_nothing(
     let help = "move what is there out of the way, then run phoenix again";
     match directory(goal, host, path)? {
         None => Ok(()),
-        Some(row) if row.kind != 'd' => {
-            Err(goal.because(format!("{path} exists and is not a directory"), help))
-        }
+        Some(row) if row.kind != 'd' => Err(goal.because(
+            FailureCode::MountpointOccupied,
+            format!("{path} exists and is not a directory"),
+            help,
+        )),
         Some(row) if !row.empty => Err(goal.because(
+            FailureCode::MountpointOccupied,
             format!("{path} is not empty, and the mount would hide what is in it"),
             help,
         )),
@@ -42,6 +46,7 @@ pub(super) fn must_be_served(
         && !is_on(goal, host, path, dataset)?
     {
         return Err(goal.because(
+            FailureCode::NotMounted,
             format!("dataset \"{dataset}\" is not mounted at or above {path}"),
             format!("mount it (zfs mount {dataset}), then run phoenix again"),
         ));
@@ -49,10 +54,12 @@ pub(super) fn must_be_served(
     match directory(goal, host, path)? {
         Some(row) if row.kind == 'd' => Ok(()),
         Some(_) => Err(goal.because(
+            FailureCode::NotADirectory,
             format!("{path} is not a directory"),
             "name a directory in the file; symbolic links are not followed",
         )),
         None => Err(goal.because(
+            FailureCode::NotADirectory,
             format!("there is no directory {path}"),
             "create it, or declare the dataset that is mounted there; then run phoenix again",
         )),

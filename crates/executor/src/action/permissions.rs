@@ -11,6 +11,7 @@ use phoenix_tools::tree::{self, Common};
 use super::Done;
 use super::failure::Goal;
 use super::mounted::{directory, must_be_served};
+use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
 
@@ -117,6 +118,7 @@ fn differing_acl(
     let acls = acl::read(host.reader(), &[path]).map_err(|error| goal.read(&error))?;
     let Some(mut acls) = acls else {
         return Err(goal.because(
+            FailureCode::ToolMissing,
             "the host has no getfacl and setfacl",
             format!(
                 "install them (apt install {}), then run phoenix again",

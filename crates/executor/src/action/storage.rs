@@ -13,6 +13,7 @@ use phoenix_tools::pve::{self, StorageRow};
 
 use super::Done;
 use super::failure::{Attempt, Goal, is_pvesm_busy, while_busy};
+use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
 
@@ -46,6 +47,7 @@ pub(super) fn add(
             there.kind
         );
         return Err(goal.because(
+            FailureCode::Exists,
             reason,
             "choose another id in the file, or remove the storage",
         ));

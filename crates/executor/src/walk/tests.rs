@@ -12,6 +12,7 @@ use phoenix_host::{Change, Host, HostError};
 use phoenix_planner::plan::{
     Action, Class, ConfigSource, FORMAT, Operation, SetArc, Summary as PlanSummary,
 };
+use phoenix_planner::refusal::RefusalCode;
 use phoenix_planner::wanted::Wanted;
 
 use super::*;
@@ -64,6 +65,7 @@ fn plan(steps: &[(&str, &[&str])], refusals: &[(&str, &[&str])]) -> Plan {
     };
     let refusal = |(name, because): &(&str, &[&str])| Refusal {
         id: address(name),
+        code: RefusalCode::DiskNotEmpty,
         reason: format!("{name} is in the way"),
         help: "move it".to_owned(),
         because_of: because.iter().map(|cause| address(cause)).collect(),
@@ -128,6 +130,7 @@ fn walked(
 
 fn failure(message: &str) -> Failure {
     Failure {
+        code: StepCode::Failed(FailureCode::Busy),
         message: message.to_owned(),
         help: None,
         detail: None,

@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Show(ShowCommand),
     /// Print a JSON Schema.
     Schema(SchemaArgs),
-    /// Explain a diagnostic code at length.
+    /// Explain the code of a diagnostic, a refusal or a failure at length.
     Explain(ExplainArgs),
     /// Print a completion script for a shell.
     Completions {

@@ -1,15 +1,28 @@
-//! `phoenix explain`: the long text on a diagnostic code, taken from `docs/diagnostics.md`.
+//! `phoenix explain`: the long text on a code, taken from the pages of documentation.
 
 use phoenix::ExitStatus;
 use phoenix::config::code::Code;
 use phoenix::config::suggest::nearest;
+use phoenix::executor::code::FailureCode;
+use phoenix::planner::refusal::RefusalCode;
 
 use super::CommandResult;
 use super::args::ExplainArgs;
 use super::failure::Failure;
 use super::output::Terminal;
 
-const DOCUMENTATION: &str = include_str!("../../../../docs/diagnostics.md");
+const PAGES: [&str; 2] = [
+    include_str!("../../../../docs/diagnostics.md"),
+    include_str!("../../../../docs/refusals-and-failures.md"),
+];
+
+/// Every code: of diagnostics, of refusals, of failures.
+fn codes() -> impl Iterator<Item = &'static str> {
+    let diagnostics = Code::ALL.iter().map(|code| code.as_str());
+    let refusals = RefusalCode::ALL.iter().map(|code| code.as_str());
+    let failures = FailureCode::ALL.iter().map(|code| code.as_str());
+    diagnostics.chain(refusals).chain(failures)
+}
 
 /// Runs the command.
 ///
@@ -17,7 +30,7 @@ const DOCUMENTATION: &str = include_str!("../../../../docs/diagnostics.md");
 /// When there is no such code.
 pub(crate) fn run(terminal: &Terminal, args: &ExplainArgs) -> CommandResult {
     let text = match &args.code {
-        None => Code::ALL.iter().map(|code| format!("{code}\n")).collect(),
+        None => codes().map(|code| format!("{code}\n")).collect(),
         Some(code) => section(code).ok_or_else(|| unknown(code))?,
     };
     terminal.data(&text)?;
@@ -26,10 +39,14 @@ pub(crate) fn run(terminal: &Terminal, args: &ExplainArgs) -> CommandResult {
 
 /// The section that a code heads, up to the next heading of its level.
 fn section(code: &str) -> Option<String> {
+    PAGES.iter().find_map(|page| section_of(page, code))
+}
+
+fn section_of(page: &str, code: &str) -> Option<String> {
     let heading = format!("## {}", full(code));
     let mut fenced = false;
     let mut section: Option<String> = None;
-    for line in DOCUMENTATION.lines() {
+    for line in page.lines() {
         if line.starts_with("```") {
             fenced = !fenced;
         }
@@ -56,12 +73,9 @@ fn full(code: &str) -> String {
 }
 
 fn unknown(code: &str) -> Failure {
-    let failure = Failure::new(
-        ExitStatus::Usage,
-        format!("there is no diagnostic code {code}"),
-    );
+    let failure = Failure::new(ExitStatus::Usage, format!("there is no code {code}"));
     let full = full(code);
-    let nearest = nearest(&full, Code::ALL.iter().map(|code| code.as_str()));
+    let nearest = nearest(&full, codes());
     match nearest {
         Some(code) => failure.help(format!("did you mean {code}?")),
         None => failure.help("`phoenix explain` lists every code"),
@@ -74,8 +88,8 @@ mod tests {
 
     #[test]
     fn every_code_is_explained_alone() {
-        for code in Code::ALL {
-            let text = section(code.as_str()).unwrap_or_else(|| panic!("{code} has no section"));
+        for code in codes() {
+            let text = section(code).unwrap_or_else(|| panic!("{code} has no section"));
             assert!(text.lines().count() > 2, "{code}: {text}");
             let headings = text.lines().filter(|line| line.starts_with("## phoenix::"));
             assert_eq!(headings.count(), 1, "{code}: {text}");

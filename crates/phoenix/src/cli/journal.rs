@@ -266,7 +266,7 @@ fn step_text(text: &mut String, step: &RunStep) {
         let _ = writeln!(text, "  ran {}  ({ended})", typed(argv));
     }
     if let Some(error) = &step.error {
-        let _ = writeln!(text, "  {}", error.message);
+        let _ = writeln!(text, "  {} [{}]", error.message, error.code);
         for line in error.detail.iter().flat_map(|detail| detail.lines()) {
             let _ = writeln!(text, "  | {line}");
         }

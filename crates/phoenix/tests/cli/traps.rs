@@ -118,7 +118,7 @@ fn refusal(plan: &Plan, address: &str) -> String {
 /// The message of a note with this code.
 #[track_caller]
 fn note(plan: &Plan, code: &str) -> String {
-    match plan.notes.iter().find(|note| note.code == code) {
+    match plan.notes.iter().find(|note| note.code.as_str() == code) {
         Some(note) => note.message.clone(),
         None => panic!("no note {code}: {plan:#?}"),
     }

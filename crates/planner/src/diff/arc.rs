@@ -9,12 +9,14 @@ use phoenix_zfs::size;
 use super::facts::Facts;
 use super::verdict::{Notes, Verdict, changed_field, refused, to_do};
 use crate::plan::{Action, Operation, SetArc};
+use crate::refusal::RefusalCode;
 
 pub(super) fn diff(facts: &Facts<'_>, limit: &ArcLimit, notes: &mut Notes) -> Verdict {
     let (max, memory) = (limit.max, facts.observed.memory);
     if memory > 0 && max >= memory {
         let (max, memory) = (size::human(max), size::human(memory));
         return Err(refused(
+            RefusalCode::ArcAboveMemory,
             format!(
                 "arc_max is {max}, but the host has {memory} of memory, and ZFS ignores a limit that is not below it"
             ),

@@ -5,6 +5,7 @@ use super::facts::Facts;
 use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
 use crate::boot_order::{AFTER, after, is_ours, text};
 use crate::plan::{Action, Operation, SetBootOrder};
+use crate::refusal::RefusalCode;
 
 pub(super) fn diff(facts: &Facts<'_>, notes: &mut Notes) -> Verdict {
     let exports = &facts.observed.exports;
@@ -23,6 +24,7 @@ pub(super) fn diff(facts: &Facts<'_>, notes: &mut Notes) -> Verdict {
         Some(found) if is_ours(found) => (Action::Update, Some(after(found))),
         Some(_) => {
             return Err(refused(
+                RefusalCode::FileOfOthers,
                 format!("{path} exists and is not from phoenix"),
                 format!(
                     "move it away, or put what it says into another file beside it: phoenix writes \

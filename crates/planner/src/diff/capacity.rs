@@ -25,7 +25,7 @@ pub(super) fn notes(config: &Config, observed: &Observed) -> Vec<(Address, Note)
 fn note(pool: Address, finding: Finding) -> Note {
     Note {
         id: Some(pool),
-        code: finding.code.to_string(),
+        code: finding.code,
         severity: finding.severity,
         message: finding.message,
         help: Some(finding.help).filter(|help| !help.is_empty()),

@@ -13,6 +13,7 @@ use super::property::{after, differences, new_properties, stored};
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::ObservedDataset;
 use crate::plan::{Change, CreateDataset, Operation, PlannedVolume, SetDataset};
+use crate::refusal::RefusalCode;
 
 /// Bytes of a volume's block when nobody says otherwise (`volblocksize`, since OpenZFS 2.2; older
 /// versions use half, which divides it).
@@ -124,6 +125,7 @@ fn check_kind(dataset: &Dataset, live: &ObservedDataset) -> Result<(), Stop> {
     }
     let (name, has) = (&dataset.name, &live.kind);
     Err(refused(
+        RefusalCode::DatasetOtherKind,
         format!("{name} is a {has}, and the file declares a {wanted}"),
         format!("correct the type in the file, or rename the existing {has} away (zfs rename)"),
     ))
@@ -148,6 +150,7 @@ fn check_create_only(dataset: &Dataset, changes: &[Change]) -> Result<(), Stop> 
         .collect::<Vec<_>>()
         .join(", ");
     Err(refused(
+        RefusalCode::DatasetPropertyFixed,
         format!(
             "{}: {differences}; ZFS fixes that when a dataset is made",
             dataset.name
@@ -170,6 +173,7 @@ fn growth(dataset: &Dataset, live: &ObservedDataset, size: u64) -> Result<Option
     if wanted < has {
         let (name, has, wanted) = (&dataset.name, size::human(has), size::human(wanted));
         return Err(refused(
+            RefusalCode::VolumeWouldShrink,
             format!("volume {name} has {has}, and shrinking it to {wanted} would cut off data"),
             format!(
                 "declare volsize {has}; to shrink it all the same, first shrink what is inside, then zfs set volsize={wanted} {name}"

@@ -13,6 +13,7 @@ use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
 use crate::export::{fstab_line, is_active, meaning, split, strangers};
 use crate::observed::ObservedExports;
 use crate::plan::{Action, Change, Note, Operation, SetExport};
+use crate::refusal::RefusalCode;
 
 /// The file that ZFS writes for `sharenfs`.
 const ZFS_EXPORTS_FILE: &str = "/etc/exports.d/zfs.exports";
@@ -67,6 +68,7 @@ fn check_sharenfs(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Resu
     match facts.inheritable(dataset, "sharenfs") {
         None | Some("off" | "-") => Ok(()),
         Some(live) => Err(refused(
+            RefusalCode::ExportOtherOwner,
             format!(
                 "{} is exported by ZFS already: dataset {dataset} has sharenfs={live} on the host",
                 export.path
@@ -95,6 +97,7 @@ fn check_foreign(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Resul
         let (path, client) = (&export.path, &client.text);
         let place = format!("line {} of {}", other.line, other.file);
         return Err(refused(
+            RefusalCode::ExportOtherOwner,
             format!("{path} is exported to {client} already, by {place}"),
             format!(
                 "remove the client from {place}, or from phoenix's file: one client, one owner"
@@ -108,7 +111,7 @@ fn check_foreign(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Resul
 pub(super) fn no_server() -> Note {
     Note {
         id: None,
-        code: Code::ExportNoServer.to_string(),
+        code: Code::ExportNoServer,
         severity: Severity::Warning,
         message: "this host has no NFS server (exportfs): the exports wait".to_owned(),
         help: Some("install it (apt install nfs-kernel-server) and run phoenix again".to_owned()),
@@ -120,7 +123,7 @@ fn client_mount(facts: &Facts<'_>, export: &Export) -> Note {
     let line = fstab_line(&facts.observed.node, export);
     Note {
         id: Some(export.address()),
-        code: Code::ExportClientMount.to_string(),
+        code: Code::ExportClientMount,
         severity: Severity::Note,
         message: format!("fstab of its clients: {line}"),
         help: None,
@@ -138,7 +141,7 @@ pub(super) fn left_over(config: &Config, live: &ObservedExports) -> Option<Note>
     let left: Vec<_> = paths.filter(|path| !declared.contains(path)).collect();
     (!left.is_empty()).then(|| Note {
         id: None,
-        code: Code::ExportLeftOver.to_string(),
+        code: Code::ExportLeftOver,
         severity: Severity::Note,
         message: format!(
             "phoenix's exports file also exports {}, which the file does not name",
@@ -156,6 +159,7 @@ fn check_directory(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Res
     let path = &export.path;
     match facts.observed.directories.get(path.as_str()) {
         Some(found) if found.not_a_directory => Err(refused(
+            RefusalCode::NotADirectory,
             format!("{path} is not a directory"),
             "export a directory, by its real path",
         )),

@@ -10,6 +10,7 @@ use super::Grants;
 use super::mount::{Placement, place};
 use super::verdict::{Stop, refused};
 use crate::observed::{Observed, ObservedDataset, is_own};
+use crate::refusal::RefusalCode;
 
 /// One configuration and one host, with what follows from the two.
 pub(super) struct Facts<'a> {
@@ -113,6 +114,7 @@ impl<'a> Facts<'a> {
             .and_then(|found| found.mountpoint.as_ref());
         let Some(declared) = declared.map(ToString::to_string) else {
             return Err(refused(
+                RefusalCode::DatasetNotMounted,
                 format!("dataset {dataset} is not mounted anywhere"),
                 "give the dataset a mountpoint and canmount=on",
             ));
@@ -121,6 +123,7 @@ impl<'a> Facts<'a> {
             Some(live) if live == declared => {}
             Some(live) => {
                 return Err(refused(
+                    RefusalCode::MountpointUndeclared,
                     format!(
                         "dataset {dataset} is mounted at {live}, but the file implies {declared}"
                     ),
@@ -131,6 +134,7 @@ impl<'a> Facts<'a> {
             }
             None => {
                 return Err(refused(
+                    RefusalCode::MountpointUndeclared,
                     format!(
                         "dataset {dataset} has no mountpoint on the host, but the file implies {declared}"
                     ),
@@ -143,6 +147,7 @@ impl<'a> Facts<'a> {
         };
         if self.can_mount(dataset) != "on" {
             return Err(refused(
+                RefusalCode::DatasetNotMounted,
                 format!(
                     "dataset {dataset} has canmount={} on the host, so it is not mounted by itself",
                     self.can_mount(dataset)
@@ -152,6 +157,7 @@ impl<'a> Facts<'a> {
         }
         if is_locked(live) {
             return Err(refused(
+                RefusalCode::DatasetNotMounted,
                 format!(
                     "dataset {dataset} is encrypted and its key is not loaded, so it is not mounted"
                 ),
@@ -170,10 +176,12 @@ impl<'a> Facts<'a> {
     pub(super) fn check_nothing_hidden(&self, path: &str) -> Result<(), Stop> {
         match self.observed.directories.get(path) {
             Some(found) if found.not_a_directory => Err(refused(
+                RefusalCode::MountpointOccupied,
                 format!("{path} exists and is not a directory, so nothing can be mounted there"),
                 "move it away, or choose another mountpoint",
             )),
             Some(found) if !found.empty => Err(refused(
+                RefusalCode::MountpointOccupied,
                 format!(
                     "the directory {path} is not empty: ZFS would mount over it and hide what is in it"
                 ),
@@ -197,6 +205,7 @@ impl<'a> Facts<'a> {
         let mut there = there.take_while(|(place, _)| &**place == path);
         match there.find(|(_, name)| belongs_there(name)) {
             Some((_, other)) => Err(refused(
+                RefusalCode::MountpointTaken,
                 format!(
                     "dataset {other} has the mountpoint {path}, where {dataset} is to be mounted"
                 ),

@@ -9,6 +9,7 @@ use super::facts::Facts;
 use super::mount_value::{MountValue, normal_path};
 use super::verdict::{Stop, refused};
 use crate::observed::{IdRange, ObservedContainer};
+use crate::refusal::RefusalCode;
 
 const SAY_HOST: &str = "say \"ids\": \"host\" and give the host's number";
 
@@ -57,6 +58,7 @@ impl<'a> Ids<'a> {
             (Principal::Id(id), IdSpace::Container) => self.mapped(kind, *id),
             (Principal::Name(name), IdSpace::Host) => self.named(kind, name),
             (Principal::Name(name), IdSpace::Container) => Err(refused(
+                RefusalCode::PrincipalUnknown,
                 format!(
                     "{} {name} is a name, and only the container knows its number",
                     kind.word()
@@ -73,6 +75,7 @@ impl<'a> Ids<'a> {
         };
         known.get(name).copied().ok_or_else(|| {
             refused(
+                RefusalCode::PrincipalUnknown,
                 format!("the host has no {} {name}", kind.word()),
                 format!("make it first, or give its number (getent {database} shows them)"),
             )
@@ -93,6 +96,7 @@ impl<'a> Ids<'a> {
         match (found.next(), found.next()) {
             (Some((on_host, _)), None) => Ok(on_host),
             (Some((one, first)), Some((other, second))) => Err(refused(
+                RefusalCode::IdsNotMapped,
                 format!(
                     "{} {id} is {one} on the host for container {first} and {other} for container {second}, and {} can have only one",
                     kind.word(),
@@ -103,6 +107,7 @@ impl<'a> Ids<'a> {
                 ),
             )),
             (None, _) => Err(refused(
+                RefusalCode::IdsNotMapped,
                 format!(
                     "no bind mount hands {} to a container, so \"ids\": \"container\" means nothing",
                     self.dataset
@@ -129,10 +134,12 @@ impl<'a> Ids<'a> {
         let help = format!("make the container first, or {SAY_HOST}");
         Err(match self.container {
             Some(id) => refused(
+                RefusalCode::IdsNotMapped,
                 format!("container {id} is not on this node, so its id map is unknown"),
                 help,
             ),
             None => refused(
+                RefusalCode::IdsNotMapped,
                 format!(
                     "none of the containers that mount {} is on this node, so their id maps are unknown",
                     self.dataset
@@ -154,6 +161,7 @@ impl<'a> Ids<'a> {
         match with_map {
             None => Ok(()),
             Some((key, map)) => Err(refused(
+                RefusalCode::IdsNotMapped,
                 format!(
                     "{key} of container {number} mounts {path} with an id map of its own (idmap={map}), which phoenix does not work out"
                 ),
@@ -202,6 +210,7 @@ fn unmapped(kind: Kind, id: u32, container: u32, ranges: &[IdRange]) -> Stop {
         lines => format!("its maps are \"{}\"", lines.join("\", \"")),
     };
     refused(
+        RefusalCode::IdsNotMapped,
         format!("{word} {id} of container {container} has no number on the host: {map}"),
         format!(
             "use a {word} that the container maps, or add an lxc.idmap line to /etc/pve/lxc/{container}.conf"

@@ -17,6 +17,7 @@ use super::storage::no_proxmox;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::{Observed, ObservedContainer};
 use crate::plan::{Operation, SetMount};
+use crate::refusal::RefusalCode;
 
 /// How many mount points a container can have: `mp0` to `mp255`
 /// (pve-container `MAX_MOUNT_POINTS`).
@@ -131,10 +132,12 @@ pub(super) fn diff(facts: &Facts<'_>, mount: &BindMount, notes: &mut Notes) -> V
         }
         Placement::Existing { key, value } => existing(mount, container, key, value, notes),
         Placement::Full => Err(refused(
+            RefusalCode::ContainerFull,
             format!("container {id} has no mount point left: all {MOUNT_POINTS} are taken"),
             "remove mount points that it does not need",
         )),
         Placement::Below { key, target } => Err(refused(
+            RefusalCode::ContainerFull,
             format!(
                 "{} has to be mounted before {target}, which is {key} of container {id}, and no lower number is free",
                 mount.target
@@ -156,6 +159,7 @@ fn existing(
     let id = mount.container;
     if !live.is_bind() {
         return Err(refused(
+            RefusalCode::ContainerMountTaken,
             format!(
                 "container {id} has {} at {} ({key}), which would be detached",
                 live.source, live.target
@@ -217,6 +221,7 @@ fn check_source(facts: &Facts<'_>, mount: &BindMount, notes: &mut Notes) -> Resu
     }
     match facts.observed.directories.get(path.as_str()) {
         Some(found) if found.not_a_directory => Err(refused(
+            RefusalCode::NotADirectory,
             format!("{path} is not a directory, and a container with such a mount does not start"),
             "name a directory by its real path, without symbolic links",
         )),

@@ -8,6 +8,7 @@ use super::ids::{Ids, Kind};
 use super::verdict::{Stop, Verdict, changed_field, refused, to_do};
 use crate::observed::ObservedDirectory;
 use crate::plan::{Action, Change, Operation, SetPermissions};
+use crate::refusal::RefusalCode;
 
 /// What ZFS gives the root directory of a new dataset: root, root, `rwxr-xr-x`.
 const FRESH: ObservedDirectory = ObservedDirectory {
@@ -97,6 +98,7 @@ fn contents(facts: &Facts<'_>, path: &str, is_visible: bool, root_differs: bool)
 fn live_acl(facts: &Facts<'_>, path: &str, is_visible: bool) -> Result<Acl, Stop> {
     let Some(acls) = &facts.observed.acls else {
         return Err(refused(
+            RefusalCode::ToolMissing,
             format!("the ACL of {path} cannot be set: the host has no getfacl and setfacl"),
             "install them (apt install acl), then run phoenix again",
         ));

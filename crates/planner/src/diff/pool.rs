@@ -17,6 +17,7 @@ use super::property::{after, difference, differences};
 use super::verdict::{Notes, Stop, Verdict, refused, update};
 use crate::observed::ObservedPool;
 use crate::plan::{Change, Operation, SetPool};
+use crate::refusal::RefusalCode;
 
 pub(crate) use topology::whole_disk;
 
@@ -74,12 +75,14 @@ fn check_health(pool: &Pool, live: &ObservedPool, notes: &mut Notes) -> Result<(
             Ok(())
         }
         "SUSPENDED" => Err(refused(
+            RefusalCode::PoolSuspended,
             format!(
                 "pool {name} is SUSPENDED: ZFS has lost too many of its disks and stopped writing"
             ),
             format!("bring the disks back, run zpool clear {name}, then run phoenix again"),
         )),
         health => Err(refused(
+            RefusalCode::PoolUnusable,
             format!("pool {name} is {health} and cannot be changed"),
             format!("repair it first: zpool status -v {name} says what is wrong"),
         )),
@@ -115,6 +118,7 @@ fn check_features(pool: &Pool, changes: &[Change]) -> Result<(), Stop> {
     match changes.iter().find(disabled) {
         None => Ok(()),
         Some(change) => Err(refused(
+            RefusalCode::PoolPropertyFixed,
             format!(
                 "{} of pool {} is enabled, and no feature can be disabled again",
                 change.field, pool.name
@@ -146,6 +150,7 @@ fn root_differences(
     match stated.iter().find(|change| is_create_only(&change.field)) {
         None => Ok(stated),
         Some(change) => Err(refused(
+            RefusalCode::PoolPropertyFixed,
             format!(
                 "{} of pool {}'s root dataset is {}, and ZFS sets it only when the pool is made",
                 change.field,

@@ -11,6 +11,7 @@ use super::facts::Facts;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::ObservedStorage;
 use crate::plan::{AddStorage, Change, Note, Operation, SetStorage};
+use crate::refusal::RefusalCode;
 use crate::storage::{effective, joined, same_value, stored, trimmed};
 
 /// The option that Proxmox never changes besides the place (`DirPlugin.pm`, sub `options`).
@@ -50,7 +51,7 @@ pub(super) fn diff(
 pub(super) fn no_proxmox() -> Note {
     Note {
         id: None,
-        code: Code::StorageNoProxmox.to_string(),
+        code: Code::StorageNoProxmox,
         severity: Severity::Warning,
         message: "this host has no Proxmox VE: its storages and bind mounts wait".to_owned(),
         help: Some("run phoenix on the Proxmox host to set them up".to_owned()),
@@ -226,6 +227,7 @@ fn check_fixed(wanted: &Wanted<'_>, live: &ObservedStorage) -> Result<(), Stop> 
     if live.kind != kind {
         let has = &live.kind;
         return Err(refused(
+            RefusalCode::StorageOther,
             format!("storage {id} exists with type {has}, and the file declares {kind}"),
             help,
         ));
@@ -240,7 +242,7 @@ fn check_fixed(wanted: &Wanted<'_>, live: &ObservedStorage) -> Result<(), Stop> 
                 "storage {id} has {field} {has}, and the file implies {value}; Proxmox never \
                  changes that field"
             );
-            return Err(refused(reason, help));
+            return Err(refused(RefusalCode::StorageOther, reason, help));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 
 use crate::plan::{Action, Change, Note, Operation};
+use crate::refusal::RefusalCode;
 
 /// `Ok(None)`: the object is as the file says. `Ok(Some(_))`: it is to be made or changed.
 pub(super) type Verdict = Result<Option<Box<Draft>>, Stop>;
@@ -24,6 +25,8 @@ pub(super) struct Draft {
 pub(super) enum Stop {
     /// It must not be done.
     Refused {
+        /// Why, for programs.
+        code: RefusalCode,
         /// Why, in one sentence.
         reason: String,
         /// The way out, in one sentence.
@@ -53,8 +56,13 @@ pub(super) fn to_do(action: Action, changes: Vec<Change>, operation: Operation) 
 }
 
 /// The reason not to do something.
-pub(super) fn refused(reason: impl Into<String>, help: impl Into<String>) -> Stop {
+pub(super) fn refused(
+    code: RefusalCode,
+    reason: impl Into<String>,
+    help: impl Into<String>,
+) -> Stop {
     Stop::Refused {
+        code,
         reason: reason.into(),
         help: help.into(),
     }
@@ -82,12 +90,12 @@ pub(super) fn changed_field(
 
 /// The notes of a plan: at most one for an object and a code.
 #[derive(Debug, Default)]
-pub(super) struct Notes(BTreeMap<(Option<Address>, String), Note>);
+pub(super) struct Notes(BTreeMap<(Option<Address>, &'static str), Note>);
 
 impl Notes {
     /// Adds a note. One about no object in particular may be added again and again.
     pub(super) fn add(&mut self, note: Note) {
-        self.0.insert((note.id.clone(), note.code.clone()), note);
+        self.0.insert((note.id.clone(), note.code.as_str()), note);
     }
 
     /// Adds a note about `address`.
@@ -101,7 +109,7 @@ impl Notes {
     ) {
         self.add(Note {
             id: Some(address),
-            code: code.to_string(),
+            code,
             severity,
             message: message.into(),
             help: Some(help.into()),

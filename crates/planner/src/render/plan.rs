@@ -144,8 +144,8 @@ fn bare(field: &str) -> &str {
 fn refusal_block(refusal: &Refusal, style: Style) -> String {
     let head = style.paint(RED, &format!("! {}", refusal.id));
     format!(
-        "{head}  refused\n    {}\n    help: {}\n",
-        refusal.reason, refusal.help
+        "{head}  refused[{}]\n    {}\n    help: {}\n",
+        refusal.code, refusal.reason, refusal.help
     )
 }
 

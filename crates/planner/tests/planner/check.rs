@@ -2,6 +2,7 @@
 
 use phoenix_planner::check;
 use phoenix_planner::plan::{Action, Class, Operation, Plan, Refusal};
+use phoenix_planner::refusal::RefusalCode;
 
 use crate::setup::{file, fresh, planned};
 
@@ -87,6 +88,7 @@ fn every_damage_is_found() {
 
 fn refusal(plan: &Plan, step: usize) -> Refusal {
     Refusal {
+        code: RefusalCode::DiskNotEmpty,
         id: plan.steps[step].id.clone(),
         reason: "no".to_owned(),
         help: "no".to_owned(),

@@ -258,7 +258,7 @@ fn the_nodes_that_lack_the_pool_are_named() {
     let note = plan
         .notes
         .iter()
-        .find(|note| note.code.ends_with("all-nodes"))
+        .find(|note| note.code.as_str().ends_with("all-nodes"))
         .unwrap();
     assert_eq!(
         note.message,

@@ -683,7 +683,10 @@ fn bug_22_quotas_that_exceed_the_pool_draw_a_warning_with_the_sum() {
     assert!(told.contains("2.2T + 1.4T = 3.96 TB (3.60 TiB)"), "{told}");
     // 2.1T + 1.4T fit: the drive leaves 3.51 TiB.
     let plan = plan(&quota("2.1T"), &SimHost::fresh());
-    assert!(plan.notes.iter().all(|note| note.code != code), "{plan:#?}");
+    assert!(
+        plan.notes.iter().all(|note| note.code.as_str() != code),
+        "{plan:#?}"
+    );
 }
 
 /// "Cross-file drift: mounts into containers that no longer exist, paths on datasets that never

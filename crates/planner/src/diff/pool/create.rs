@@ -11,6 +11,7 @@ use super::super::verdict::{Stop, Verdict, changed_field, create, new_field, ref
 use super::of_root;
 use crate::observed::{ObservedDisk, Obstacle, VdevClass};
 use crate::plan::{Change, CreatePool, Operation, PlannedDisk, PlannedVdev};
+use crate::refusal::RefusalCode;
 use crate::wanted::root_mountpoint;
 
 /// How much the disks of one vdev may differ in bytes before `zpool create` wants `-f`
@@ -21,6 +22,7 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
     let name = &pool.name;
     if pool.vdevs.is_empty() {
         return Err(refused(
+            RefusalCode::PoolNotDescribed,
             format!(
                 "the host has no pool {name}, and the file does not say which disks it is made of"
             ),
@@ -111,12 +113,14 @@ pub(super) fn identified(path: &str, disk: &ObservedDisk, wipe: bool) -> Planned
 pub(super) fn present<'a>(facts: &Facts<'a>, path: &str) -> Result<&'a ObservedDisk, Stop> {
     let Some(disk) = facts.observed.disks.get(path) else {
         return Err(refused(
+            RefusalCode::DiskMissing,
             format!("there is no disk {path}"),
             "phoenix disks lists the disks of this host with their by-id names",
         ));
     };
     if let Some(other) = facts.other_paths(path).first() {
         return Err(refused(
+            RefusalCode::DiskNamedTwice,
             format!("{path} and {other} lead to one and the same disk"),
             "name each disk once, by one of its names",
         ));
@@ -136,12 +140,14 @@ fn check_obstacles(
         match obstacle {
             Obstacle::NotADisk { kind } => {
                 return Err(refused(
+                    RefusalCode::DiskNotWhole,
                     format!("{path} is not a whole disk but a {kind}"),
                     "give ZFS whole disks: phoenix disks lists them",
                 ));
             }
             Obstacle::InUse { by } => {
                 return Err(refused(
+                    RefusalCode::DiskInUse,
                     format!("{path} is in use: {by}"),
                     "name another disk, or end that use yourself; phoenix never takes a disk that is in use",
                 ));
@@ -155,6 +161,7 @@ fn check_obstacles(
     let own_label = format!("zfs_member \"{name}\"");
     if found.iter().any(|what| what.starts_with(&own_label)) && !granted {
         return Err(refused(
+            RefusalCode::DiskHoldsPool,
             format!("{path} already belongs to a pool called {name} that is not imported"),
             format!(
                 "import it: zpool import -d /dev/disk/by-id {name}; or, if its data may be \
@@ -166,6 +173,7 @@ fn check_obstacles(
         return Ok(!found.is_empty());
     }
     Err(refused(
+        RefusalCode::DiskNotEmpty,
         format!("{path} is not empty: it carries {}", found.join(", ")),
         format!("if what is on it may be destroyed: --allow wipe:{handle}"),
     ))
@@ -182,6 +190,7 @@ fn check_fitness(facts: &Facts<'_>, path: &str, disk: &ObservedDisk) -> Result<(
     }
     let handle = handle(path, disk);
     Err(refused(
+        RefusalCode::DiskUnfit,
         format!("{path} is not fit for a new pool: {why}"),
         format!(
             "name another disk (phoenix nvme says more about this one); to use it all the same: \
@@ -218,6 +227,7 @@ fn check_sizes(vdev: &Vdev, disks: &[PlannedDisk]) -> Result<(), Stop> {
     let show =
         |disk: &PlannedDisk| format!("{} ({})", disk.path, size::decimal_and_binary(disk.size));
     Err(refused(
+        RefusalCode::DiskSizesDiffer,
         format!(
             "the disks of one {} differ in size: {} and {}",
             vdev.level,

@@ -15,6 +15,7 @@ use super::create::{identified, is_named, planned_vdevs, present};
 use super::topology;
 use crate::observed::{ObservedImportable, ObservedPool};
 use crate::plan::{ImportPool, Operation};
+use crate::refusal::RefusalCode;
 use crate::wanted::root_mountpoint;
 
 /// The pool of this name that lies on the disks, unless the user has named one of the file's disks
@@ -56,12 +57,14 @@ fn check(facts: &Facts<'_>, pool: &Pool, found: &ObservedImportable) -> Result<(
     let by_hand = format!("zpool import -d /dev/disk/by-id {guid}");
     if let Some(status) = &found.status {
         return Err(refused(
+            RefusalCode::PoolNotImportable,
             format!("pool {name} is on its disks and not imported, and ZFS says: {status}"),
             format!("if it belongs to this host, import it yourself: {by_hand}"),
         ));
     }
     if found.health != "ONLINE" {
         return Err(refused(
+            RefusalCode::PoolImportDegraded,
             format!(
                 "pool {name} is on its disks and not imported, and would be {}",
                 found.health
@@ -74,7 +77,7 @@ fn check(facts: &Facts<'_>, pool: &Pool, found: &ObservedImportable) -> Result<(
         ..ObservedPool::default()
     };
     topology::check(facts, pool, &as_if_imported).map_err(|_| {
-        refused(
+        refused(RefusalCode::PoolOtherDisks,
             format!(
                 "pool {name} is on its disks and not imported, and is made of other disks than the file says"
             ),

@@ -10,6 +10,7 @@ use phoenix_config::model::{Disk, Pool};
 use super::super::facts::Facts;
 use super::super::verdict::{Stop, refused};
 use crate::observed::{ObservedPool, VdevClass};
+use crate::refusal::RefusalCode;
 
 /// One top-level vdev: its class, ZFS's word for its kind, and the identities of its disks.
 /// Plain disks stand side by side, so each is a group of its own.
@@ -50,7 +51,11 @@ pub(super) fn check(facts: &Facts<'_>, pool: &Pool, live: &ObservedPool) -> Resu
             list(missing)
         ),
     };
-    Err(refused(reason, way_out(name, &missing, &extra, &paths)))
+    Err(refused(
+        RefusalCode::PoolOtherDisks,
+        reason,
+        way_out(name, &missing, &extra, &paths),
+    ))
 }
 
 /// A path that leads nowhere is a dead member only if the pool still lists it under that path.
@@ -62,6 +67,7 @@ fn check_paths(facts: &Facts<'_>, pool: &Pool, has: &BTreeSet<Group>) -> Result<
     match pool.disks().find(|disk| !known(&disk.path)) {
         None => Ok(()),
         Some(disk) => Err(refused(
+            RefusalCode::DiskMissing,
             format!(
                 "the file gives pool {} the disk {}, which is not there",
                 pool.name, disk.path
