@@ -6,7 +6,7 @@
 mod judge;
 
 use jiff::civil::DateTime;
-use phoenix_tools::zpool::VdevClass;
+use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::Serialize;
 

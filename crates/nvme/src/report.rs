@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -81,8 +82,8 @@ pub struct Service {
     pub pool: String,
     /// The top-level vdev.
     pub vdev: String,
-    /// What the vdev is for: `data`, `special`, `dedup`, `log`, `cache` or `spare`.
-    pub class: String,
+    /// What the vdev is for.
+    pub class: VdevClass,
     /// What the death of the drive would cost.
     pub loss: Loss,
 }
@@ -114,8 +115,8 @@ pub struct PoolReport {
 pub struct VdevReport {
     /// Its name.
     pub name: String,
-    /// What it is for: `data`, `special`, `dedup`, `log`, `cache` or `spare`.
-    pub class: String,
+    /// What it is for.
+    pub class: VdevClass,
     /// Its disks, by kernel name.
     pub disks: Vec<String>,
     /// How many more of its disks may die.
@@ -220,7 +221,7 @@ fn services(name: &str, pools: &[PoolFacts]) -> Vec<Service> {
                 services.push(Service {
                     pool: pool.name.clone(),
                     vdev: vdev.name.clone(),
-                    class: vdev.class.to_string(),
+                    class: vdev.class,
                     loss: vdev.loss(),
                 });
             }
@@ -260,7 +261,7 @@ fn pool_reports(facts: &Facts<'_>) -> Vec<PoolReport> {
 fn vdev_report(vdev: &pool::VdevFacts) -> VdevReport {
     VdevReport {
         name: vdev.name.clone(),
-        class: vdev.class.to_string(),
+        class: vdev.class,
         disks: vdev
             .members
             .iter()

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use jiff::civil::DateTime;
-use phoenix_tools::zpool::VdevClass;
+use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -8,7 +8,9 @@ mod digest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use phoenix_zfs::property::{DatasetType, Source};
 use phoenix_zfs::size;
+use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -101,63 +103,22 @@ pub struct ObservedVdev {
     pub disks: BTreeSet<String>,
 }
 
-/// What a vdev is for.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum VdevClass {
-    /// Data.
-    Data,
-    /// Metadata and small blocks.
-    Special,
-    /// Deduplication tables.
-    Dedup,
-    /// The intent log.
-    Log,
-    /// Read cache.
-    Cache,
-    /// Hot spare.
-    Spare,
-}
-
-impl VdevClass {
-    /// The word for it: `data`, or the one that `zpool create` puts before such vdevs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Special => "special",
-            Self::Dedup => "dedup",
-            Self::Log => "log",
-            Self::Cache => "cache",
-            Self::Spare => "spare",
-        }
-    }
-}
-
 /// A property as `zfs get -p` or `zpool get -p` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedProperty {
     /// The stored value.
     pub value: String,
-    /// Where the value comes from: `local`, `default`, `received`, `temporary`, `-`, or
-    /// `inherited from NAME`.
-    pub source: String,
-}
-
-/// Whether a property with this source is set on the dataset or pool itself, by somebody or by
-/// what it was received with.
-pub fn is_own(source: &str) -> bool {
-    matches!(source, "local" | "received")
+    /// Where the value comes from.
+    pub source: Source,
 }
 
 /// A dataset that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedDataset {
-    /// `filesystem` or `volume`.
-    pub kind: String,
+    /// File system or volume.
+    pub kind: DatasetType,
     /// The properties that the configuration names, by name; always `mountpoint` and `canmount`
     /// for file systems, `volsize` and `volblocksize` for volumes.
     pub properties: BTreeMap<String, ObservedProperty>,

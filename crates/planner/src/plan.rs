@@ -4,20 +4,24 @@
 //! states what is true of every plan. Nothing here decides anything.
 
 mod file;
+mod lane;
 
 use std::collections::BTreeMap;
 
 use phoenix_config::address::Address;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
+use phoenix_config::model::StorageKind;
+use phoenix_zfs::property::Source;
+use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::observed::VdevClass;
 use crate::refusal::RefusalCode;
 use crate::wanted::Wanted;
 
 pub use file::{PlanFileError, plan_schema};
+pub use lane::{Lane, UnknownLane};
 
 /// The version of the plan format that this phoenix writes and the only one that it reads.
 pub const FORMAT: u32 = 1;
@@ -95,7 +99,7 @@ pub struct Step {
     /// Steps that must have succeeded before.
     pub needs: Vec<Address>,
     /// Steps in one lane run one after the other, because the host itself locks there.
-    pub lane: Option<String>,
+    pub lane: Option<Lane>,
     /// Field by field, for the reader.
     pub changes: Vec<Change>,
     /// JSON pointer to the place in the file that asks for it.
@@ -139,7 +143,7 @@ pub struct Change {
     /// The value that the file asks for.
     pub after: String,
     /// Where the host's value comes from (`default`, `inherited from quickOS`), where ZFS says so.
-    pub source: Option<String>,
+    pub source: Option<Source>,
     /// Whether the value is phoenix's default because the file is silent.
     pub default: bool,
 }
@@ -227,13 +231,13 @@ impl Operation {
     /// Where the host itself would lock, so that two such steps never run at once: Proxmox's
     /// `storage.cfg`, one container's configuration, the one exports file, systemd, the one module
     /// file. Pools have no disk in common.
-    pub fn lane(&self) -> Option<String> {
+    pub fn lane(&self) -> Option<Lane> {
         match self {
-            Self::AddStorage(_) | Self::SetStorage(_) => Some("storage.cfg".to_owned()),
-            Self::SetExport(_) => Some("exports".to_owned()),
-            Self::SetBootOrder(_) => Some("systemd".to_owned()),
-            Self::SetMount(set) => Some(format!("container:{}", set.container)),
-            Self::SetArc(_) => Some("modprobe".to_owned()),
+            Self::AddStorage(_) | Self::SetStorage(_) => Some(Lane::Storages),
+            Self::SetExport(_) => Some(Lane::Exports),
+            Self::SetBootOrder(_) => Some(Lane::Systemd),
+            Self::SetMount(set) => Some(Lane::Container(set.container)),
+            Self::SetArc(_) => Some(Lane::Modprobe),
             Self::CreatePool(_)
             | Self::ImportPool(_)
             | Self::SetPool(_)
@@ -384,8 +388,8 @@ pub struct SetPermissions {
 pub struct AddStorage {
     /// Storage id.
     pub storage: String,
-    /// Proxmox's type: `zfspool` or `dir`.
-    pub kind: String,
+    /// Proxmox's type.
+    pub kind: StorageKind,
     /// Options by Proxmox's names; lists comma-separated and sorted.
     pub options: BTreeMap<String, String>,
 }

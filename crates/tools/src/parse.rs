@@ -20,7 +20,8 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    pub(crate) fn new(what: &'static str, line: &str, reason: impl Into<String>) -> Self {
+    /// Why `line`, a part of `what`, cannot be read.
+    pub fn new(what: &'static str, line: &str, reason: impl Into<String>) -> Self {
         Self {
             what,
             line: line.to_owned(),

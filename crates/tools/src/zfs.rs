@@ -7,7 +7,7 @@ mod failure;
 use std::collections::BTreeMap;
 
 pub use failure::{ZfsFailure, classify, was_made};
-use phoenix_zfs::property::argument;
+use phoenix_zfs::property::{Source, argument};
 
 use crate::parse::{self, ParseError, ReadError};
 use phoenix_host::Host;
@@ -22,8 +22,8 @@ pub struct PropertyRow {
     pub property: String,
     /// The stored value: bytes for sizes, `-` where the property does not apply.
     pub value: String,
-    /// `local`, `default`, `received`, `temporary`, `-`, or `inherited from NAME`.
-    pub source: String,
+    /// Where the value comes from.
+    pub source: Source,
 }
 
 /// `zfs get -Hp`: the named properties of the named datasets. Never recursive: a dataset that is
@@ -100,13 +100,11 @@ fn property_row(text: &str) -> Option<PropertyRow> {
     let (name, rest) = text.split_once('\t')?;
     let (property, rest) = rest.split_once('\t')?;
     let (value, source) = rest.rsplit_once('\t')?;
-    let known = matches!(source, "local" | "default" | "received" | "temporary" | "-")
-        || source.starts_with("inherited from ");
-    known.then(|| PropertyRow {
+    Some(PropertyRow {
         name: name.to_owned(),
         property: property.to_owned(),
         value: value.to_owned(),
-        source: source.to_owned(),
+        source: source.parse().ok()?,
     })
 }
 

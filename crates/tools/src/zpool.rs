@@ -4,12 +4,12 @@ mod import;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use camino::Utf8PathBuf;
 
 pub use import::{ImportablePool, import, importable, parse_importable};
 use phoenix_zfs::property::argument;
+use phoenix_zfs::vdev::VdevClass;
 pub use status::{DiskStatus, PoolStatus, VdevStatus, parse_status};
 
 use crate::parallel;
@@ -17,44 +17,6 @@ use crate::parse::{ParseError, ReadError};
 use crate::zfs::{PropertyRow, ZfsFailure, classify, parse_rows};
 use phoenix_host::command::{Command, Program};
 use phoenix_host::{Host, HostError};
-
-/// What a top-level vdev is for, in the order in which `zpool create` is given them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum VdevClass {
-    /// Data.
-    Data,
-    /// Metadata and small blocks.
-    Special,
-    /// Deduplication tables.
-    Dedup,
-    /// The intent log.
-    Log,
-    /// Read cache.
-    Cache,
-    /// Hot spare.
-    Spare,
-}
-
-impl VdevClass {
-    /// The word that `zpool create` puts before vdevs of this class; data has none.
-    pub fn keyword(self) -> Option<&'static str> {
-        match self {
-            Self::Data => None,
-            Self::Special => Some("special"),
-            Self::Dedup => Some("dedup"),
-            Self::Log => Some("log"),
-            Self::Cache => Some("cache"),
-            Self::Spare => Some("spare"),
-        }
-    }
-}
-
-/// `data`, `special`, `dedup`, `log`, `cache` or `spare`.
-impl fmt::Display for VdevClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.keyword().unwrap_or("data"))
-    }
-}
 
 /// One imported pool as `zpool list` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]

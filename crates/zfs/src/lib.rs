@@ -4,9 +4,11 @@
 //! Everything that both the configuration and the simulated host must agree on with OpenZFS lives
 //! here once. Nothing here knows about configuration files, plans or hosts, and nothing does I/O.
 
+mod as_text;
 pub mod layout;
 pub mod name;
 pub mod property;
 pub mod size;
 pub mod space;
 pub mod text;
+pub mod vdev;

@@ -5,23 +5,46 @@
 //! not know what any dataset has; rules that need several properties or a host are elsewhere.
 
 mod error;
+mod source;
 mod table;
 mod value;
 
 use std::fmt;
+use std::str::FromStr;
 
 pub use error::PropertyError;
+pub use source::{Source, UnknownSource};
 pub use table::{Kind, Property};
 
 use table::{DATASET, POOL, Table};
 
 /// The two types of dataset that can be declared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DatasetType {
     /// A file system.
+    #[default]
     Filesystem,
     /// A block device (zvol).
     Volume,
+}
+
+/// A word that is no type of dataset that can be declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither `filesystem` nor `volume`")]
+pub struct UnknownType;
+
+crate::as_text!(DatasetType);
+
+impl FromStr for DatasetType {
+    type Err = UnknownType;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "filesystem" => Ok(Self::Filesystem),
+            "volume" => Ok(Self::Volume),
+            _ => Err(UnknownType),
+        }
+    }
 }
 
 impl fmt::Display for DatasetType {

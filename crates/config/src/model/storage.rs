@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::address::Address;
 use crate::pointer::Pointer;
 
@@ -36,7 +39,10 @@ impl Storage {
 }
 
 /// The kinds of Proxmox storage that phoenix manages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum StorageKind {
     /// Guest disks as child datasets and volumes: Proxmox type `zfspool`.
     ZfsPool,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use phoenix_host::command::{Command, CommandFailed};
-use phoenix_planner::observed::{ObservedVdev, VdevClass};
+use phoenix_planner::observed::ObservedVdev;
 use phoenix_planner::plan::{CreatePool, ImportPool, PlannedVdev, SetPool};
 use phoenix_tools::disk::Inventory;
 use phoenix_tools::zfs::{ZfsFailure, classify};
 use phoenix_tools::zpool::{self, PoolSpec, VdevSpec, VdevStatus};
 use phoenix_tools::{parallel, system};
+use phoenix_zfs::vdev::VdevClass;
 
 use super::failure::Goal;
 use super::properties::{self, Live, by_name, describe, differing};
@@ -97,7 +98,7 @@ fn mount_root(
 
 fn spec(operation: &CreatePool) -> PoolSpec {
     let vdev = |vdev: &PlannedVdev| VdevSpec {
-        class: class(vdev.class),
+        class: vdev.class,
         keyword: vdev.keyword.clone(),
         disks: vdev.disks.iter().map(|disk| disk.path.clone()).collect(),
     };
@@ -106,17 +107,6 @@ fn spec(operation: &CreatePool) -> PoolSpec {
         properties: operation.properties.clone(),
         root_properties: operation.root_properties.clone(),
         vdevs: operation.vdevs.iter().map(vdev).collect(),
-    }
-}
-
-fn class(class: VdevClass) -> zpool::VdevClass {
-    match class {
-        VdevClass::Data => zpool::VdevClass::Data,
-        VdevClass::Special => zpool::VdevClass::Special,
-        VdevClass::Dedup => zpool::VdevClass::Dedup,
-        VdevClass::Log => zpool::VdevClass::Log,
-        VdevClass::Cache => zpool::VdevClass::Cache,
-        VdevClass::Spare => zpool::VdevClass::Spare,
     }
 }
 

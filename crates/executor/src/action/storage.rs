@@ -33,7 +33,7 @@ pub(super) fn add(
     } = operation;
     let goal = format!("cannot add storage \"{storage}\"");
     let goal = Goal(&goal);
-    let command = pve::add_storage(kind, storage, options);
+    let command = pve::add_storage(kind.as_str(), storage, options);
     let done = match run(goal, host, &command, retry_pause)? {
         Ok(()) => Done::Changed,
         Err(failed) if failed.stderr.contains("already defined") => Done::Unchanged,
@@ -41,10 +41,11 @@ pub(super) fn add(
     };
     let there = read(goal, host, storage)?
         .ok_or_else(|| goal.not_in_force("pvesm add succeeded, but the storage is not there"))?;
-    if there.kind != *kind {
+    if there.kind != kind.as_str() {
         let reason = format!(
-            "there is a storage of that id with type {}, not {kind}",
-            there.kind
+            "there is a storage of that id with type {}, not {}",
+            there.kind,
+            kind.as_str()
         );
         return Err(goal.because(
             FailureCode::Exists,

@@ -9,7 +9,6 @@ use phoenix_config::model::DEFAULT_ROOT_PROPERTIES;
 use phoenix_host::Host;
 use phoenix_planner::Wanted;
 use phoenix_planner::draft::LeftOut;
-use phoenix_planner::observed::is_own;
 use phoenix_tools::disk::{self, Inventory};
 use phoenix_tools::parse::ReadError;
 use phoenix_tools::zfs::PropertyRow;
@@ -170,7 +169,7 @@ fn is_guests(component: &str) -> bool {
 /// was made.
 fn is_stated(row: &PropertyRow) -> bool {
     let settable = dataset_property(&row.property).is_some() || is_user_property(&row.property);
-    (is_own(&row.source) && settable) || is_create_only(&row.property)
+    (row.source.is_own() && settable) || is_create_only(&row.property)
 }
 
 /// Where the datasets are mounted right now.

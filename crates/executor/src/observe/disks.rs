@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_planner::observed::{
-    ObservedDisk, ObservedImportable, ObservedVdev, Obstacle, VdevClass,
-};
+use phoenix_planner::observed::{ObservedDisk, ObservedImportable, ObservedVdev, Obstacle};
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::disk::{Disk, Inventory, Signature};
 use phoenix_tools::parse::ReadError;
 use phoenix_tools::zpool;
-use phoenix_tools::zpool::{ImportedPools, VdevClass as HostVdevClass, VdevStatus};
+use phoenix_tools::zpool::{ImportedPools, VdevStatus};
 
 /// The wanted disks that exist, by the path that the configuration uses. `unfit` says what speaks
 /// against a drive, by its kernel name.
@@ -119,7 +117,7 @@ pub(crate) fn observed_vdev(vdev: &VdevStatus, inventory: &Inventory) -> Observe
         None => path.to_owned(),
     };
     ObservedVdev {
-        class: class(vdev.class),
+        class: vdev.class,
         kind: vdev.kind.clone(),
         disks: vdev
             .disks
@@ -130,21 +128,12 @@ pub(crate) fn observed_vdev(vdev: &VdevStatus, inventory: &Inventory) -> Observe
     }
 }
 
-fn class(class: HostVdevClass) -> VdevClass {
-    match class {
-        HostVdevClass::Data => VdevClass::Data,
-        HostVdevClass::Special => VdevClass::Special,
-        HostVdevClass::Dedup => VdevClass::Dedup,
-        HostVdevClass::Log => VdevClass::Log,
-        HostVdevClass::Cache => VdevClass::Cache,
-        HostVdevClass::Spare => VdevClass::Spare,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use phoenix_tools::disk::Use;
     use phoenix_tools::zpool::DiskStatus;
+
+    use phoenix_zfs::vdev::VdevClass;
 
     use super::*;
 
@@ -157,7 +146,7 @@ mod tests {
         };
         let vdev = VdevStatus {
             name: "mirror-0".to_owned(),
-            class: HostVdevClass::Data,
+            class: VdevClass::Data,
             kind: "mirror".to_owned(),
             state: "DEGRADED".to_owned(),
             disks: vec![

@@ -7,11 +7,12 @@ use phoenix_planner::observed::{ObservedDataset, ObservedPool, ObservedProperty}
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::disk::Inventory;
 use phoenix_tools::parallel::both;
-use phoenix_tools::parse::ReadError;
+use phoenix_tools::parse::{ParseError, ReadError};
 use phoenix_tools::zfs::PropertyRow;
 use phoenix_tools::zpool::ImportedPools;
 use phoenix_tools::{zfs, zpool};
 use phoenix_zfs::name::pool_of;
+use phoenix_zfs::property::{Source, UnknownType};
 
 use super::ObserveError;
 use super::disks::observed_vdev;
@@ -88,9 +89,9 @@ pub(super) fn facts(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<F
     while let Some(first) = rows.next() {
         let name = first.name.clone();
         let dataset = facts.datasets.entry(name.clone()).or_default();
-        add_row(dataset, first);
+        add_row(dataset, first)?;
         while let Some(row) = rows.next_if(|row| row.name == name) {
-            add_row(dataset, row);
+            add_row(dataset, row)?;
         }
     }
     Ok(facts)
@@ -163,17 +164,24 @@ fn dataset_properties(
     zfs::read(host, &properties, &names)
 }
 
-fn add_row(dataset: &mut ObservedDataset, row: PropertyRow) {
+fn add_row(dataset: &mut ObservedDataset, row: PropertyRow) -> Result<(), ParseError> {
     match row.property.as_str() {
-        "type" => dataset.kind = row.value,
+        "type" => {
+            let unknown = |error: UnknownType| {
+                let reason = format!("the type of {} is {error}", row.name);
+                ParseError::new("the output of zfs get", &row.value, reason)
+            };
+            dataset.kind = row.value.parse().map_err(unknown)?;
+        }
         "mounted" => dataset.mounted = row.value == "yes",
         _ => dataset.properties.extend(property(row)),
     }
+    Ok(())
 }
 
 /// A property, unless it does not apply to this kind of dataset or is not set at all.
 fn property(row: PropertyRow) -> Option<(String, ObservedProperty)> {
-    if row.value == "-" && row.source == "-" {
+    if row.value == "-" && row.source == Source::None {
         return None;
     }
     let observed = ObservedProperty {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use phoenix_config::address::Address;
-use phoenix_planner::plan::{Plan, Step};
+use phoenix_planner::plan::{self, Plan, Step};
 
 /// A step by its position in [`Plan::steps`].
 pub(crate) type StepIndex = usize;
@@ -256,7 +256,7 @@ impl Node {
             unsettled_needs: needs.len(),
             needs,
             dependents: Vec::new(),
-            lane: step.lane.as_deref().map(|name| lanes.number(name)),
+            lane: step.lane.map(|lane| lanes.number(lane)),
             fate: Fate::Pending,
         }
     }
@@ -265,17 +265,17 @@ impl Node {
 /// Gives lanes their numbers while the nodes are made.
 #[derive(Debug, Default)]
 struct Lanes {
-    numbers: BTreeMap<String, usize>,
+    numbers: BTreeMap<plan::Lane, usize>,
     lanes: Vec<Lane>,
 }
 
 impl Lanes {
-    fn number(&mut self, name: &str) -> usize {
-        if let Some(number) = self.numbers.get(name) {
+    fn number(&mut self, lane: plan::Lane) -> usize {
+        if let Some(number) = self.numbers.get(&lane) {
             return *number;
         }
         let number = self.lanes.len();
-        self.numbers.insert(name.to_owned(), number);
+        self.numbers.insert(lane, number);
         self.lanes.push(Lane::default());
         number
     }
@@ -301,7 +301,7 @@ mod tests {
             action: Action::Create,
             class: Class::Additive,
             needs: needs.iter().copied().map(address).collect(),
-            lane: lane.map(|lane| format!("lane {lane}")),
+            lane: lane.map(|lane| plan::Lane::Container(lane.into())),
             changes: Vec::new(),
             origin: String::new(),
             operation: Operation::SetArc(SetArc {

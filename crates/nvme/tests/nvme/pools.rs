@@ -5,7 +5,7 @@ use phoenix_nvme::history::History;
 use phoenix_nvme::pool::{Member, PoolFacts, VdevFacts};
 use phoenix_nvme::trim::Trim;
 use phoenix_nvme::{Code, Drive, Health, Report, Status};
-use phoenix_tools::zpool::VdevClass;
+use phoenix_zfs::vdev::VdevClass;
 
 use crate::support::{capture, report};
 

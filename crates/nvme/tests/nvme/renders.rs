@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use phoenix_nvme::history::{Entry, History, Sample};
 use phoenix_nvme::pool::{Member, PoolFacts, VdevFacts};
 use phoenix_nvme::{Drive, Policy, Report, render, smartctl};
-use phoenix_tools::zpool::VdevClass;
+use phoenix_zfs::vdev::VdevClass;
 
 use crate::support::{capture, fixture, now, report};
 

@@ -5,7 +5,7 @@
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::{Dataset, DatasetKind, Property};
-use phoenix_zfs::property::{is_create_only, same_value};
+use phoenix_zfs::property::{DatasetType, Source, is_create_only, same_value};
 use phoenix_zfs::size;
 
 use super::facts::{Facts, is_locked, value};
@@ -71,7 +71,9 @@ fn about_to_change(facts: &Facts<'_>, dataset: &Dataset, live: &ObservedDataset)
         .filter(|(name, _)| *name != "mountpoint");
     let change = |(name, wanted): (&str, &Property)| {
         let there = live.properties.get(name)?;
-        let origin = there.source.strip_prefix("inherited from ")?;
+        let Source::Inherited(origin) = &there.source else {
+            return None;
+        };
         let above = facts.declared_between(parent, origin, name)?;
         let follows = same_value(name, &there.value, &wanted.stored)
             && !same_value(name, above, &wanted.stored);
@@ -115,15 +117,14 @@ fn existing(
 }
 
 fn check_kind(dataset: &Dataset, live: &ObservedDataset) -> Result<(), Stop> {
-    let wanted = if dataset.is_volume() {
-        "volume"
-    } else {
-        "filesystem"
+    let wanted = match dataset.kind {
+        DatasetKind::Filesystem => DatasetType::Filesystem,
+        DatasetKind::Volume { .. } => DatasetType::Volume,
     };
     if live.kind == wanted {
         return Ok(());
     }
-    let (name, has) = (&dataset.name, &live.kind);
+    let (name, has) = (&dataset.name, live.kind);
     Err(refused(
         RefusalCode::DatasetOtherKind,
         format!("{name} is a {has}, and the file declares a {wanted}"),

@@ -9,7 +9,7 @@ use phoenix_config::model::{BindMount, Config, Dataset, Pool};
 use super::Grants;
 use super::mount::{Placement, place};
 use super::verdict::{Stop, refused};
-use crate::observed::{Observed, ObservedDataset, is_own};
+use crate::observed::{Observed, ObservedDataset};
 use crate::refusal::RefusalCode;
 
 /// One configuration and one host, with what follows from the two.
@@ -232,7 +232,7 @@ impl<'a> Facts<'a> {
             }
             let live = self.observed.datasets.get(at);
             let live = live.and_then(|live| live.properties.get(name));
-            if let Some(own) = live.filter(|live| is_own(&live.source)) {
+            if let Some(own) = live.filter(|live| live.source.is_own()) {
                 return Some(&own.value);
             }
             match at.rsplit_once('/') {
@@ -353,7 +353,7 @@ fn own_mountpoint<'a>(dataset: &'a Dataset, live: Option<&'a ObservedDataset>) -
         return Some(&declared.stored);
     }
     let live = live?.properties.get("mountpoint")?;
-    is_own(&live.source).then_some(&live.value)
+    live.source.is_own().then_some(&live.value)
 }
 
 fn inherited(name: &str, found: &BTreeMap<&str, Option<Rc<str>>>) -> Option<String> {

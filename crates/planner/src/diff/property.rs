@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use phoenix_config::model::{Properties, Property};
-use phoenix_zfs::property::same_value;
+use phoenix_zfs::property::{Source, same_value};
 
 use crate::observed::ObservedProperty;
 use crate::plan::Change;
@@ -28,7 +28,7 @@ pub(super) fn difference(
         after: wanted.stored.clone(),
         source: live
             .map(|live| live.source.clone())
-            .filter(|source| source != UNSET),
+            .filter(|source| *source != Source::None),
         default: wanted.default,
     })
 }

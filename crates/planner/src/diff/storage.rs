@@ -38,7 +38,7 @@ pub(super) fn diff(
             let changes = std::iter::once(kind).chain(fields).collect();
             let operation = AddStorage {
                 storage: storage.id.clone(),
-                kind: storage.kind.as_str().to_owned(),
+                kind: storage.kind,
                 options,
             };
             create(changes, Operation::AddStorage(operation))

@@ -4,7 +4,7 @@ use phoenix_config::written::{Dataset, Permissions, Properties, Volume};
 use phoenix_zfs::property::{DatasetType, dataset_property, is_create_only, stored_dataset_value};
 
 use super::text::{own, size, spelled};
-use crate::observed::{Observed, ObservedDataset, ObservedDirectory, is_own};
+use crate::observed::{Observed, ObservedDataset, ObservedDirectory};
 
 /// Properties that a file states elsewhere than among the properties, or leaves to ZFS:
 /// a volume's reservation follows from its size.
@@ -20,7 +20,7 @@ pub(super) fn describe(observed: &Observed, full: &str, live: &ObservedDataset) 
     let (pool, name) = full.split_once('/').unwrap_or((full, ""));
     let parent = full.rsplit_once('/').map(|(parent, _)| parent);
     let parent = parent.and_then(|parent| observed.datasets.get(parent));
-    let volume = (live.kind == "volume").then(|| volume(live));
+    let volume = (live.kind == DatasetType::Volume).then(|| volume(live));
     let (kind, elsewhere) = match volume {
         Some(_) => (DatasetType::Volume, &VOLUME_ELSEWHERE[..]),
         None => (DatasetType::Filesystem, &ELSEWHERE[..]),
@@ -34,7 +34,7 @@ pub(super) fn describe(observed: &Observed, full: &str, live: &ObservedDataset) 
         pool: pool.to_owned(),
         name: name.to_owned(),
         mountpoint: mountpoint
-            .filter(|path| is_own(&path.source))
+            .filter(|path| path.source.is_own())
             .map(|path| path.value.clone()),
         properties,
         permissions: mounted

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use phoenix_config::model::{DEFAULT_ASHIFT, DEFAULT_PROPERTIES, DEFAULT_ROOT_PROPERTIES};
 use phoenix_config::written::{Data, Pool, Properties, Vdev, VdevItem};
 use phoenix_zfs::property::{DatasetType, stored_dataset_value, stored_pool_value};
+use phoenix_zfs::vdev::VdevClass;
 
 use super::dataset::fixed;
 use super::text::{own, spelled};
 use crate::diff::whole_disk;
 use crate::observed::{
-    ObservedDataset, ObservedDisk, ObservedPool, ObservedProperty, ObservedVdev, VdevClass,
+    ObservedDataset, ObservedDisk, ObservedPool, ObservedProperty, ObservedVdev,
 };
 
 /// The pool as a file declares it. `disks` are the host's by the path that a file uses.

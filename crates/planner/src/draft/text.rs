@@ -6,7 +6,7 @@ use phoenix_config::written::Properties;
 use phoenix_zfs::property::argument;
 use phoenix_zfs::size;
 
-use crate::observed::{ObservedProperty, is_own};
+use crate::observed::ObservedProperty;
 
 /// A size: with a unit where that says it exactly, else in bytes.
 pub(super) fn size(bytes: u64) -> String {
@@ -25,7 +25,7 @@ pub(super) fn own(
 ) -> Properties {
     let own = live
         .iter()
-        .filter(|(name, property)| is_own(&property.source) && !besides.contains(&name.as_str()));
+        .filter(|(name, property)| property.source.is_own() && !besides.contains(&name.as_str()));
     own.map(|(name, property)| (name.clone(), spelled(name, &property.value, &stored)))
         .collect()
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use phoenix_config::diagnostic::Severity;
-use phoenix_zfs::property::{Kind, dataset_property, pool_property};
+use phoenix_zfs::property::{Kind, Source, dataset_property, pool_property};
 use phoenix_zfs::size;
 use phoenix_zfs::text::visible;
 
@@ -91,7 +91,11 @@ fn change_text(change: &Change, style: Style) -> String {
         Some(before) => format!("{} -> {}", value(before), value(&change.after)),
     };
     let mut remarks = Vec::new();
-    if let Some(source) = change.source.as_deref().filter(|source| *source != "local") {
+    if let Some(source) = change
+        .source
+        .as_ref()
+        .filter(|source| **source != Source::Local)
+    {
         remarks.push(format!("was {source}"));
     }
     if change.default {

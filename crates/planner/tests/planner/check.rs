@@ -1,7 +1,7 @@
 //! `check` finds what is wrong with a plan that somebody or something has damaged.
 
 use phoenix_planner::check;
-use phoenix_planner::plan::{Action, Class, Operation, Plan, Refusal};
+use phoenix_planner::plan::{Action, Class, Lane, Operation, Plan, Refusal};
 use phoenix_planner::refusal::RefusalCode;
 
 use crate::setup::{file, fresh, planned};
@@ -50,7 +50,7 @@ fn every_damage_is_found() {
             "dataset:tank/vm has an operation that does not fit its action",
         ),
         (
-            |plan| plan.steps[POOL].lane = Some("exports".to_owned()),
+            |plan| plan.steps[POOL].lane = Some(Lane::Exports),
             "pool:tank is in the wrong lane",
         ),
         (

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use phoenix_planner::observed::{IdRange, Observed, ObservedDirectory};
 use phoenix_planner::plan::Operation;
+use phoenix_zfs::property::DatasetType;
 use serde_json::json;
 
 use crate::setup::{
@@ -140,7 +141,7 @@ fn only_what_differs_is_set() {
         Case {
             name: "another type",
             file: &[],
-            host: |host| host.datasets.get_mut("tank/vm").unwrap().kind = "volume".into(),
+            host: |host| host.datasets.get_mut("tank/vm").unwrap().kind = DatasetType::Volume,
             plan: &[
                 "refuse dataset:tank/vm: tank/vm is a volume, and the file declares a \
                      filesystem",

@@ -13,6 +13,7 @@ use phoenix_planner::plan::{
     AddStorage, CreateDataset, CreatePool, ImportPool, Operation, Plan, SetArc, SetDataset,
     SetExport, SetMount, SetPermissions, SetPool, SetStorage,
 };
+use phoenix_zfs::property::{DatasetType, Source};
 
 /// Carries out the whole plan.
 pub(crate) fn apply(plan: &Plan, host: &mut Observed) {
@@ -44,14 +45,14 @@ pub(crate) fn apply(plan: &Plan, host: &mut Observed) {
 fn local(value: &str) -> ObservedProperty {
     ObservedProperty {
         value: value.to_owned(),
-        source: "local".to_owned(),
+        source: Source::Local,
     }
 }
 
 fn default(value: &str) -> ObservedProperty {
     ObservedProperty {
         value: value.to_owned(),
-        source: "default".to_owned(),
+        source: Source::Default,
     }
 }
 
@@ -88,7 +89,7 @@ fn create_pool(create: &CreatePool, host: &mut Observed) {
     }
     assert!(host.pools.insert(create.pool.clone(), pool).is_none());
     let mut root = ObservedDataset {
-        kind: "filesystem".to_owned(),
+        kind: DatasetType::Filesystem,
         mounted: true,
         ..ObservedDataset::default()
     };
@@ -142,11 +143,10 @@ fn create_dataset(create: &CreateDataset, host: &mut Observed) {
     );
     let mut dataset = ObservedDataset {
         kind: if create.volume.is_some() {
-            "volume"
+            DatasetType::Volume
         } else {
-            "filesystem"
-        }
-        .to_owned(),
+            DatasetType::Filesystem
+        },
         mounted: create.mountpoint.is_some(),
         ..ObservedDataset::default()
     };
@@ -229,7 +229,7 @@ fn inherit_mountpoints(host: &mut Observed) {
         let Some(own) = dataset.properties.get_mut("mountpoint") else {
             continue;
         };
-        if own.source == "local" || own.value == value {
+        if own.source == Source::Local || own.value == value {
             continue;
         }
         let old = std::mem::replace(&mut own.value, value.clone());
@@ -274,7 +274,7 @@ fn set_options(storage: &mut ObservedStorage, options: impl Iterator<Item = (Str
 
 fn add_storage(add: &AddStorage, host: &mut Observed) {
     let mut storage = ObservedStorage {
-        kind: add.kind.clone(),
+        kind: add.kind.as_str().to_owned(),
         ..ObservedStorage::default()
     };
     set_options(&mut storage, add.options.clone().into_iter());

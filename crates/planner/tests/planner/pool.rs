@@ -2,10 +2,12 @@
 
 use phoenix_planner::observed::{
     Observed, ObservedDirectory, ObservedImportable, ObservedProperty, ObservedVdev, Obstacle,
-    VdevClass, digest,
+    digest,
 };
 use phoenix_planner::plan::{Class, Operation};
 use phoenix_planner::{Grants, PlanOptions};
+use phoenix_zfs::property::Source;
+use phoenix_zfs::vdev::VdevClass;
 use serde_json::json;
 
 use crate::setup::{
@@ -492,7 +494,7 @@ fn an_imported_pool_keeps_its_disks_and_gets_its_properties() {
             host: |host| {
                 let live = ObservedProperty {
                     value: "active".into(),
-                    source: "local".into(),
+                    source: Source::Local,
                 };
                 let pool = host.pools.get_mut("tank").unwrap();
                 pool.properties.insert("feature@blake3".into(), live);

@@ -3,6 +3,7 @@
 use phoenix_planner::observed::Obstacle;
 use phoenix_planner::render::{self, Style};
 use phoenix_planner::{Grants, PlanOptions, graph};
+use phoenix_zfs::property::DatasetType;
 use serde_json::{Value, json};
 
 use crate::setup::{config, disk, file, file_with, fresh, planned, planned_with, set, settled};
@@ -24,7 +25,7 @@ fn changes_refusals_and_notes() {
     ]);
     let mut host = settled(&crate::setup::file());
     set(&mut host, "tank/vm", "recordsize", "131072", "default");
-    host.datasets.get_mut("tank/data").unwrap().kind = "volume".to_owned();
+    host.datasets.get_mut("tank/data").unwrap().kind = DatasetType::Volume;
     host.exports.active.clear();
     host.containers.clear();
     insta::assert_snapshot!(plain(&file, &host));

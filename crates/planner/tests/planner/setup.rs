@@ -234,7 +234,7 @@ pub(crate) fn as_it_is(_: &mut Observed) {}
 pub(crate) fn set(host: &mut Observed, dataset: &str, name: &str, value: &str, source: &str) {
     let property = ObservedProperty {
         value: value.to_owned(),
-        source: source.to_owned(),
+        source: source.parse().unwrap(),
     };
     let dataset = host.datasets.get_mut(dataset).expect(dataset);
     dataset.properties.insert(name.to_owned(), property);

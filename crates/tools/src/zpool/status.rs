@@ -4,7 +4,8 @@
 //! indented by depth, two blanks a level: pool, vdev, disk. While a disk is being replaced there
 //! is one level more, and a lone disk has `replacing-0` in its place.
 
-use super::VdevClass;
+use phoenix_zfs::vdev::VdevClass;
+
 use crate::parse::ParseError;
 
 const WHAT: &str = "the output of zpool status";

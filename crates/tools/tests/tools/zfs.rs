@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use phoenix_host::command::{CommandFailed, Effect, Output};
 use phoenix_tools::zfs::{self, ZfsFailure, classify};
+use phoenix_zfs::property::Source;
 
 use crate::{Scripted, argv, properties};
 
@@ -69,14 +70,15 @@ fn values_with_tabs_and_newlines_stay_whole() {
     let notes: Vec<_> = rows
         .iter()
         .filter(|row| row.property == "org.example:note")
-        .map(|row| (row.name.as_str(), row.value.as_str(), row.source.as_str()))
+        .map(|row| (row.name.as_str(), row.value.as_str(), &row.source))
         .collect();
+    let inherited = Source::Inherited("hstmix/fs".to_owned());
     assert_eq!(
         notes,
         [
-            ("hstmix/fs", "a\tb\nc", "local"),
-            ("hstmix/fs/child", "a\tb\nc", "inherited from hstmix/fs"),
-            ("hstmix/vol", "-", "-"),
+            ("hstmix/fs", "a\tb\nc", &Source::Local),
+            ("hstmix/fs/child", "a\tb\nc", &inherited),
+            ("hstmix/vol", "-", &Source::None),
         ]
     );
     assert_eq!(rows[0].value, "0");

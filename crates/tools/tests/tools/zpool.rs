@@ -2,9 +2,8 @@
 
 use phoenix_host::HostError;
 use phoenix_host::command::Output;
-use phoenix_tools::zpool::{
-    self, PoolRow, PoolSpec, PoolStatus, VdevClass, VdevSpec, parse_status,
-};
+use phoenix_tools::zpool::{self, PoolRow, PoolSpec, PoolStatus, VdevSpec, parse_status};
+use phoenix_zfs::vdev::VdevClass;
 
 use crate::{Scripted, argv, properties};
 

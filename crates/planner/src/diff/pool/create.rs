@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use phoenix_config::model::{Disk, Pool, Vdev};
 use phoenix_zfs::size;
+use phoenix_zfs::vdev::VdevClass;
 
 use super::super::facts::Facts;
 use super::super::property::{new_properties, stored};
 use super::super::verdict::{Stop, Verdict, changed_field, create, new_field, refused};
 use super::of_root;
-use crate::observed::{ObservedDisk, Obstacle, VdevClass};
+use crate::observed::{ObservedDisk, Obstacle};
 use crate::plan::{Change, CreatePool, Operation, PlannedDisk, PlannedVdev};
 use crate::refusal::RefusalCode;
 use crate::wanted::root_mountpoint;

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::model::{Disk, Pool};
+use phoenix_zfs::vdev::VdevClass;
 
 use super::super::facts::Facts;
 use super::super::verdict::{Stop, refused};
-use crate::observed::{ObservedPool, VdevClass};
+use crate::observed::ObservedPool;
 use crate::refusal::RefusalCode;
 
 /// One top-level vdev: its class, ZFS's word for its kind, and the identities of its disks.
