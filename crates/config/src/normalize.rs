@@ -12,6 +12,7 @@ mod guest;
 mod mountpoint;
 mod place;
 mod pool;
+mod principal;
 mod properties;
 mod share;
 mod storage;

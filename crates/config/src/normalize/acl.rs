@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, items};
-use super::dataset::principal;
+use super::principal::principal;
 use crate::code::Code;
 use crate::diagnostic::Finding;
 use crate::file::{List, Scalar};
