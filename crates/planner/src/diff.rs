@@ -15,6 +15,7 @@ mod ids;
 mod mount;
 mod mount_value;
 mod permissions;
+mod placement;
 mod pool;
 mod property;
 mod select;

@@ -7,7 +7,7 @@ use phoenix_config::address::Address;
 use phoenix_config::model::{BindMount, Config, Dataset, Pool};
 
 use super::Grants;
-use super::mount::{Placement, place};
+use super::placement::{Placement, place};
 use super::verdict::{Stop, refused};
 use crate::observed::{Observed, ObservedDataset};
 use crate::refusal::RefusalCode;

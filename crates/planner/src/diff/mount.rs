@@ -1,120 +1,17 @@
-//! Bind mounts into containers, and which `mpN` each one gets.
-//!
-//! Proxmox mounts by number, so a mount whose target lies above another's needs the lower number,
-//! else it hides the other. Numbers are given to all declared mounts, targets or not, so that
-//! they do not depend on how a host is brought up piece by piece.
+//! Bind mounts into containers. Which `mpN` each one gets is `placement`'s business.
 
-use std::collections::BTreeMap;
-
-use phoenix_config::address::Address;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::BindMount;
 
 use super::facts::Facts;
-use super::mount_value::{MountValue, normal_path};
+use super::mount_value::MountValue;
+use super::placement::{MOUNT_POINTS, Placement};
 use super::storage::no_proxmox;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
-use crate::observed::{Observed, ObservedContainer};
+use crate::observed::ObservedContainer;
 use crate::plan::{Operation, SetMount};
 use crate::refusal::RefusalCode;
-
-/// How many mount points a container can have: `mp0` to `mp255`
-/// (pve-container `MAX_MOUNT_POINTS`).
-const MOUNT_POINTS: u32 = 256;
-
-/// Where a declared mount goes.
-#[derive(Debug)]
-pub(super) enum Placement {
-    /// The container has a mount on the same target.
-    Existing { key: String, value: MountValue },
-    /// The target is free.
-    New { key: String },
-    /// Every number is taken.
-    Full,
-    /// The mount would have to come before one that has the lowest possible number already.
-    Below { key: String, target: String },
-}
-
-/// Places every declared mount whose container is on this node.
-pub(super) fn place(mounts: &[BindMount], observed: &Observed) -> BTreeMap<Address, Placement> {
-    let mut by_container: BTreeMap<u32, BTreeMap<String, &BindMount>> = BTreeMap::new();
-    for mount in mounts {
-        let targets = by_container.entry(mount.container).or_default();
-        targets.insert(normal_path(&mount.target), mount);
-    }
-    let mut placements = BTreeMap::new();
-    for (id, targets) in by_container {
-        if let Some(container) = observed.containers.get(&id) {
-            let mut taken = numbered(container);
-            // Sorted by target, parents come before what lies below them.
-            for (target, mount) in targets {
-                let placement = place_one(&target, mount, &mut taken);
-                placements.insert(mount.address(), placement);
-            }
-        }
-    }
-    placements
-}
-
-/// The container's mounts by number. What cannot be read keeps its number taken.
-fn numbered(container: &ObservedContainer) -> BTreeMap<u32, Option<MountValue>> {
-    container
-        .mounts
-        .iter()
-        .filter_map(|(key, text)| {
-            Some((
-                key.strip_prefix("mp")?.parse().ok()?,
-                MountValue::parse(text),
-            ))
-        })
-        .collect()
-}
-
-fn place_one(
-    target: &str,
-    mount: &BindMount,
-    taken: &mut BTreeMap<u32, Option<MountValue>>,
-) -> Placement {
-    let values = || {
-        taken
-            .iter()
-            .filter_map(|(number, value)| Some((*number, value.as_ref()?)))
-    };
-    if let Some((number, value)) = values().find(|(_, value)| value.target == target) {
-        return Placement::Existing {
-            key: key(number),
-            value: value.clone(),
-        };
-    }
-    let after_parents = values()
-        .filter(|(_, value)| lies_below(target, &value.target))
-        .map(|(number, _)| number + 1)
-        .max()
-        .unwrap_or(0);
-    let first_below = values().find(|(_, value)| lies_below(&value.target, target));
-    let free = (after_parents..MOUNT_POINTS).find(|number| !taken.contains_key(number));
-    match (free, first_below) {
-        (Some(free), Some((number, value))) if free > number => Placement::Below {
-            key: key(number),
-            target: value.target.clone(),
-        },
-        (None, _) => Placement::Full,
-        (Some(free), _) => {
-            taken.insert(free, Some(MountValue::declared(mount, None)));
-            Placement::New { key: key(free) }
-        }
-    }
-}
-
-fn key(number: u32) -> String {
-    format!("mp{number}")
-}
-
-fn lies_below(path: &str, parent: &str) -> bool {
-    let rest = path.strip_prefix(parent.trim_end_matches('/'));
-    path != parent && rest.is_some_and(|rest| rest.starts_with('/'))
-}
 
 pub(super) fn diff(facts: &Facts<'_>, mount: &BindMount, notes: &mut Notes) -> Verdict {
     let id = mount.container;
