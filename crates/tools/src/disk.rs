@@ -2,6 +2,7 @@
 
 mod gpt;
 mod inventory;
+mod look;
 mod lsblk;
 mod unfinished;
 
@@ -12,7 +13,8 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 
 pub use gpt::{PartitionEntry, parse_table};
-pub use inventory::{Devices, Disk, Inventory, Signature, Use, devices, list, look};
+pub use inventory::{Disk, Inventory, Signature, Use};
+pub use look::{Devices, devices, list, look};
 pub use lsblk::{BlockDevice, lsblk, parse_lsblk};
 
 use crate::parse::ParseError;

@@ -1,6 +1,6 @@
 //! The value of a container's `mpN`: `SOURCE,mp=TARGET[,KEY=VALUE...]` in any order.
 //!
-//! Owns reading, comparing and writing such values; which key a mount gets is `mount`'s business.
+//! Owns reading, comparing and writing such values; which key a mount gets is `placement`'s business.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

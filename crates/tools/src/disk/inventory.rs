@@ -9,11 +9,10 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_zfs::text::visible;
 
-use super::lsblk::{BlockDevice, lsblk, parse_lsblk};
-use super::{SWAPS_FILE, links, parse_links, parse_swaps, parse_wipefs, unfinished, wipefs};
-use crate::parallel;
+use super::lsblk::BlockDevice;
+use super::{parse_wipefs, wipefs};
 use crate::parse::ReadError;
-use crate::zpool::{self, ImportedPools};
+use crate::zpool::ImportedPools;
 use phoenix_host::{Host, HostError};
 
 /// One block device with everything known about it and what is on it.
@@ -148,7 +147,7 @@ impl fmt::Display for Signature {
 pub struct Inventory {
     /// Whole disks, partitions and everything else, by kernel name.
     pub devices: BTreeMap<String, Disk>,
-    links: BTreeMap<Utf8PathBuf, String>,
+    pub(super) links: BTreeMap<Utf8PathBuf, String>,
 }
 
 impl Inventory {
@@ -183,83 +182,6 @@ impl Inventory {
     }
 }
 
-/// Block devices of which nobody has asked yet what is on them.
-#[derive(Debug, Clone)]
-pub struct Devices(Inventory);
-
-impl Devices {
-    /// The devices, for finding them. What speaks against writing to them is not complete.
-    pub fn found(&self) -> &Inventory {
-        &self.0
-    }
-
-    /// Adds what speaks against writing: imported pools, and what is on the disks themselves.
-    ///
-    /// # Errors
-    /// When a command fails or answers nonsense.
-    pub fn judge(self, host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadError> {
-        let Self(mut inventory) = self;
-        let mut unsure = pools.silent.clone();
-        unsure.extend(inventory.mark_pools(pools));
-        inventory.raise();
-        inventory.probe(host)?;
-        inventory.mark_labelled(&unsure);
-        inventory.mark_numbered(pools);
-        unfinished::forget(host, &mut inventory.devices);
-        Ok(inventory)
-    }
-}
-
-/// Reads every imported pool and every block device, but not yet what is on the devices.
-///
-/// # Errors
-/// When a command fails or answers nonsense.
-pub fn list(host: &dyn Host) -> Result<(ImportedPools, Devices), ReadError> {
-    let (pools, devices) = parallel::both(|| zpool::imported(host), || devices(host));
-    Ok((pools?, devices?))
-}
-
-/// Reads every imported pool, and every block device with what uses it and what is on it.
-///
-/// # Errors
-/// When a command fails or answers nonsense.
-pub fn look(host: &dyn Host) -> Result<(ImportedPools, Inventory), ReadError> {
-    let (pools, devices) = list(host)?;
-    let inventory = devices.judge(host, &pools)?;
-    Ok((pools, inventory))
-}
-
-/// Reads the block devices, their links and what is swapped to.
-///
-/// # Errors
-/// When a command fails or answers nonsense.
-pub fn devices(host: &dyn Host) -> Result<Devices, ReadError> {
-    let read_tree = || {
-        let command = lsblk();
-        let output = host.run(&command)?;
-        Ok::<_, ReadError>(parse_lsblk(output.check(&command)?)?)
-    };
-    let (tree, links) = parallel::both(read_tree, || read_links(host));
-    let swaps = host.read_file(Utf8Path::new(SWAPS_FILE))?;
-    let swaps = parse_swaps(swaps.as_deref().unwrap_or(""))?;
-    let mut inventory = Inventory {
-        devices: BTreeMap::new(),
-        links: links?,
-    };
-    for device in &tree? {
-        inventory.add(device, None);
-    }
-    for (link, name) in &inventory.links {
-        if let Some(device) = inventory.devices.get_mut(name) {
-            device.links.push(link.clone());
-        }
-    }
-    for swap in &swaps {
-        inventory.mark(Utf8Path::new(swap), Use::Swap);
-    }
-    Ok(Devices(inventory))
-}
-
 /// The disk that a partition's name speaks of: `-part1` behind a link (systemd's
 /// `60-persistent-storage.rules`), a number behind the kernel's name, after a `p` where that ends in
 /// a digit itself (Linux `block/genhd.c`, `disk_name`).
@@ -275,20 +197,9 @@ fn disk_of_partition(path: &Utf8Path) -> Option<&Utf8Path> {
     (stem.len() < path.as_str().len()).then_some(Utf8Path::new(disk))
 }
 
-/// What udev links to which device. Without udev there is no `/dev/disk`, and so no link.
-fn read_links(host: &dyn Host) -> Result<BTreeMap<Utf8PathBuf, String>, ReadError> {
-    let command = links();
-    let output = host.run(&command)?;
-    if output.code == Some(1) && output.stderr.contains("No such file or directory") {
-        return Ok(parse_links(&output.stdout)?);
-    }
-    let text = output.check(&command).map_err(ReadError::from)?;
-    Ok(parse_links(text)?)
-}
-
 impl Inventory {
     /// Takes over a device and, below it, what is built on it.
-    fn add(&mut self, found: &BlockDevice, parent: Option<&BlockDevice>) {
+    pub(super) fn add(&mut self, found: &BlockDevice, parent: Option<&BlockDevice>) {
         let device = self.devices.entry(found.kname.clone()).or_default();
         if device.kernel_name.is_empty() {
             *device = plain(found, parent);
@@ -309,7 +220,7 @@ impl Inventory {
     }
 
     /// Whether there is such a device.
-    fn mark(&mut self, path: &Utf8Path, used: Use) -> bool {
+    pub(super) fn mark(&mut self, path: &Utf8Path, used: Use) -> bool {
         let name = self.find(path).map(|device| device.kernel_name.clone());
         match name.and_then(|name| self.devices.get_mut(&name)) {
             Some(device) => {
@@ -322,7 +233,7 @@ impl Inventory {
 
     /// Marks the members of imported pools. Returns the pools with a member whose path leads
     /// nowhere: the disk may be gone, or only its link.
-    fn mark_pools(&mut self, pools: &ImportedPools) -> BTreeSet<String> {
+    pub(super) fn mark_pools(&mut self, pools: &ImportedPools) -> BTreeSet<String> {
         let mut unsure = BTreeSet::new();
         for layout in pools.layouts.values() {
             for disk in layout.vdevs.iter().flat_map(|vdev| &vdev.disks) {
@@ -337,7 +248,7 @@ impl Inventory {
 
     /// Who belongs to a pool that does not answer, or that names a member by a path that leads
     /// nowhere, is known from the labels only.
-    fn mark_labelled(&mut self, silent: &BTreeSet<String>) {
+    pub(super) fn mark_labelled(&mut self, silent: &BTreeSet<String>) {
         for device in self.devices.values_mut() {
             let labels = device
                 .signatures
@@ -351,7 +262,7 @@ impl Inventory {
 
     /// Names can be shared, numbers cannot: a label with the number of an imported pool speaks against
     /// writing, wherever the pool says that its members are.
-    fn mark_numbered(&mut self, pools: &ImportedPools) {
+    pub(super) fn mark_numbered(&mut self, pools: &ImportedPools) {
         for device in self
             .devices
             .values_mut()
@@ -373,7 +284,7 @@ impl Inventory {
     }
 
     /// Lets every disk know what uses its partitions and what is on them.
-    fn raise(&mut self) {
+    pub(super) fn raise(&mut self) {
         let partitions: Vec<_> = self
             .devices
             .values()
@@ -395,7 +306,7 @@ impl Inventory {
     }
 
     /// Looks at the idle disks themselves: what udev remembers may be older than what is there.
-    fn probe(&mut self, host: &dyn Host) -> Result<(), ReadError> {
+    pub(super) fn probe(&mut self, host: &dyn Host) -> Result<(), ReadError> {
         let idle = |disk: &&Disk| disk.uses.is_empty() && disk.size > 0;
         let groups: Vec<(String, Vec<String>)> = self
             .whole_disks()
