@@ -10,6 +10,7 @@ use phoenix_config::code::Code;
 use phoenix_executor::code::FailureCode;
 use phoenix_planner::refusal::RefusalCode;
 
+mod circles;
 mod codes;
 mod files;
 mod layering;
@@ -25,6 +26,10 @@ pub(crate) fn check(root: &Utf8Path) -> io::Result<Vec<String>> {
             let path = path.strip_prefix(root).unwrap_or(&path);
             problems.extend(files::check(path, &text));
         }
+        problems.extend(circles::check(
+            &package.name,
+            &sources(&package.home().join("src"))?,
+        ));
     }
     for (page, codes) in documented() {
         let documentation = std::fs::read_to_string(root.join(page))?;
@@ -45,6 +50,23 @@ fn documented() -> [(&'static str, BTreeSet<&'static str>); 2] {
             refusals.chain(failures).collect(),
         ),
     ]
+}
+
+/// What a crate is compiled from, without its tests.
+fn sources(directory: &Utf8Path) -> io::Result<Vec<circles::File>> {
+    let mut sources = Vec::new();
+    for path in rust_files(directory)? {
+        let text = std::fs::read_to_string(&path)?;
+        let path = path.strip_prefix(directory).unwrap_or(&path).to_string();
+        let is_test = path
+            .split('/')
+            .any(|part| part == "tests" || part == "tests.rs");
+        if !is_test {
+            let text = circles::without_tests(&text).to_owned();
+            sources.push(circles::File { path, text });
+        }
+    }
+    Ok(sources)
 }
 
 /// Every Rust file in a directory and the directories below it, sorted.
