@@ -73,16 +73,21 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a new file in `directory`, called `<UTC time>-<start of the plan's id>.jsonl`, and
-    /// removes the oldest ones there until [`KEPT`] are left.
+    /// Begins a new file in `directory`, called `<UTC time>-<start of the plan's id>-<number>.jsonl`,
+    /// and removes the oldest ones there until [`KEPT`] are left. The number is one more than any
+    /// there: which run was later does not depend on a clock that may have been set back.
     ///
     /// # Errors
     /// When the file cannot be made or its first line not be written. No file is left behind then.
     pub fn create(directory: &Utf8Path, header: &JournalHeader) -> Result<Self, JournalError> {
         let now = Timestamp::now();
         let id: String = header.plan.chars().take(12).collect();
-        let name = format!("{}-{id}.jsonl", now.strftime("%Y%m%dT%H%M%S%.3fZ"));
-        let path = directory.join(name);
+        let number = read::next_number(directory).map_err(|source| JournalError {
+            path: directory.to_owned(),
+            source,
+        })?;
+        let time = now.strftime("%Y%m%dT%H%M%S%.3fZ");
+        let path = directory.join(format!("{time}-{id}-{number}.jsonl"));
         let failed = |source| JournalError {
             path: path.clone(),
             source,
@@ -98,7 +103,7 @@ impl Journal {
             let _ = std::fs::remove_file(&path);
             return Err(failed(error));
         }
-        let untidy = remove_oldest(directory).err().map(|error| {
+        let untidy = remove_oldest(directory, &path).err().map(|error| {
             format!("journals of old runs could not be removed from {directory}: {error}")
         });
         Ok(Self {
@@ -137,13 +142,14 @@ impl Observer for Journal {
     }
 }
 
-/// Removes the oldest journals of a directory until [`KEPT`] are left. Touches nothing whose name
-/// phoenix would not have given.
-fn remove_oldest(directory: &Utf8Path) -> std::io::Result<()> {
+/// Removes the oldest journals of a directory until [`KEPT`] are left, never the one of this run.
+/// Touches nothing whose name phoenix would not have given.
+fn remove_oldest(directory: &Utf8Path, own: &Utf8Path) -> std::io::Result<()> {
     let journals = list(directory)?;
     let surplus = journals.len().saturating_sub(KEPT);
     journals
         .iter()
+        .filter(|path| *path != own)
         .take(surplus)
         .try_for_each(std::fs::remove_file)
 }
@@ -195,7 +201,7 @@ mod tests {
         assert_eq!(journal.problem(), None);
         assert_eq!(list(&runs).unwrap(), [journal.path().to_owned()]);
         let name = journal.path().file_name().unwrap();
-        assert!(name.ends_with("Z-0123456789ab.jsonl"), "{name}");
+        assert!(name.ends_with("Z-0123456789ab-1.jsonl"), "{name}");
 
         let text = std::fs::read_to_string(journal.path()).unwrap();
         let recording = parse(&text).unwrap();
@@ -268,5 +274,35 @@ mod tests {
         assert_eq!(journal.problem(), None);
         assert!(subdirectory.is_dir());
         assert!(foreign.iter().all(|name| runs.join(name).is_file()));
+    }
+
+    /// The battery of a board's clock is empty, and the run begins in 1970.
+    #[test]
+    fn a_clock_that_was_set_back_removes_no_newer_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let runs = Utf8Path::from_path(directory.path()).unwrap();
+        let future =
+            |number: usize| runs.join(format!("29990101T000000.000Z-0123456789ab-{number}.jsonl"));
+        for number in 1..=KEPT {
+            std::fs::write(future(number), "").unwrap();
+        }
+        let before = runs.join("29990101T000000.000Z-0123456789ab.jsonl");
+        std::fs::write(&before, "").unwrap();
+
+        let one = Journal::create(runs, &header()).unwrap();
+        let two = Journal::create(runs, &header()).unwrap();
+        let left = list(runs).unwrap();
+        assert_eq!(left.len(), KEPT);
+        assert_eq!(left[0], future(3));
+        assert_eq!(left[KEPT - 2..], [one.path(), two.path()]);
+
+        // Beyond the last number there is, names do not tell; the run's own journal stays.
+        for number in 0..=KEPT {
+            let last = format!("29990101T000000.{number:03}Z-0123456789ab-9999999999.jsonl");
+            std::fs::write(runs.join(last), "").unwrap();
+        }
+        let own = Journal::create(runs, &header()).unwrap();
+        assert!(own.path().exists());
+        assert_eq!(list(runs).unwrap().len(), KEPT);
     }
 }

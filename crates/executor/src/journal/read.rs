@@ -107,7 +107,8 @@ pub fn parse(text: &str) -> Result<Recording, ReadJournalError> {
     })
 }
 
-/// The journals in `directory`, oldest first. A directory that does not exist has none.
+/// The journals in `directory`, oldest first: by the number of the run, and by name those that are
+/// from before runs had numbers. A directory that does not exist has none.
 ///
 /// # Errors
 /// When the directory cannot be read.
@@ -123,11 +124,33 @@ pub fn list(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
             journals.push(entry.into_path());
         }
     }
-    journals.sort_unstable();
+    journals.sort_by_cached_key(|path| (number(path), path.clone()));
     Ok(journals)
 }
 
-/// Whether a file is called as `Journal::create` calls them: `20260101T000000.000Z-0123456789ab.jsonl`.
+/// The number of a directory's next run.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub(super) fn next_number(directory: &Utf8Path) -> io::Result<u64> {
+    let last = list(directory)?.last().and_then(|path| number(path));
+    Ok(last.map_or(1, |last| (last + 1).min(LAST_NUMBER)))
+}
+
+/// The highest number of a run, of [`NUMBER_DIGITS`].
+const LAST_NUMBER: u64 = 9_999_999_999;
+
+const NUMBER_DIGITS: usize = 10;
+
+/// The number in the name of a journal.
+fn number(path: &Utf8Path) -> Option<u64> {
+    let (_, number) = path.file_stem()?.rsplit_once('-')?;
+    let is_number = number.len() <= NUMBER_DIGITS && path.file_stem()?.matches('-').count() == 2;
+    is_number.then(|| number.parse().ok()).flatten()
+}
+
+/// Whether a file is called as `Journal::create` calls them, or has called them before runs had
+/// numbers: `20260101T000000.000Z-0123456789ab-1.jsonl`.
 fn is_journal(name: &str) -> bool {
     let Some((time, plan)) = name
         .strip_suffix(".jsonl")
@@ -135,6 +158,10 @@ fn is_journal(name: &str) -> bool {
     else {
         return false;
     };
+    let (plan, number) = plan.split_once('-').unwrap_or((plan, "0"));
+    if !(1..=NUMBER_DIGITS).contains(&number.len()) || !number.bytes().all(|c| c.is_ascii_digit()) {
+        return false;
+    }
     let time = time.as_bytes();
     let digit_or = |(index, byte): (usize, &u8)| match index {
         8 => *byte == b'T',
@@ -197,11 +224,16 @@ mod tests {
     #[test]
     fn only_names_that_phoenix_gives_are_journals() {
         assert!(is_journal("20260101T000000.000Z-0123456789ab.jsonl"));
+        assert!(is_journal("20260101T000000.000Z-0123456789ab-12.jsonl"));
         for name in [
             "20260101T000000.000Z-.jsonl",
             "20260101T000000.000Z-0123456789ab.json",
             "20260101T000000.000Z-0123456789abc.jsonl",
             "20260101T000000.000Z-../../x.jsonl",
+            "20260101T000000.000Z-0123456789ab-.jsonl",
+            "20260101T000000.000Z-0123456789ab-x.jsonl",
+            "20260101T000000.000Z-0123456789ab-1-2.jsonl",
+            "20260101T000000.000Z-0123456789ab-12345678901.jsonl",
             "2026-01-01T00:00:00Z-0123456789ab.jsonl",
             "x20260101T000000.000Z-0123456789ab.jsonl",
             "history.jsonl",

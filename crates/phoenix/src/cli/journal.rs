@@ -145,7 +145,7 @@ fn choose<'a>(
     }
     let means = |path: &&Utf8PathBuf| {
         let name = name(path);
-        let plan = name.rsplit('-').next().unwrap_or(name);
+        let plan = name.split('-').nth(1).unwrap_or(name);
         name.starts_with(wanted) || plan.starts_with(wanted) || wanted.starts_with(plan)
     };
     let found: Vec<_> = journals.iter().filter(means).collect();

@@ -113,7 +113,7 @@ fn a_run_is_found_by_the_start_of_its_name_or_plan() {
     let scenario = scenario();
     let files = journals(&scenario);
     let name = name(&files[0]);
-    let plan = name.rsplit('-').next().unwrap();
+    let plan = name.split('-').nth(1).unwrap();
     for wanted in [&name[..], &name[..19], plan] {
         let run = scenario.run(&format!("{SHOW} {wanted}")).expect_code(0);
         assert!(
@@ -209,7 +209,7 @@ fn nothing_is_applied_without_a_journal() {
         .expect_code(1);
     assert!(
         run.stderr
-            .contains("error: cannot write the journal file/runs/"),
+            .contains("error: cannot write the journal file/runs: "),
         "{run:#?}"
     );
     assert!(
