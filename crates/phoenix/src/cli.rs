@@ -27,6 +27,7 @@ mod schema;
 mod show;
 mod status;
 mod table;
+mod trust;
 mod validate;
 
 use std::process::ExitCode;

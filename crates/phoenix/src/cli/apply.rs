@@ -39,13 +39,13 @@ pub(crate) fn run(terminal: &Terminal, args: &ApplyArgs) -> CommandResult {
     if !args.dry_run {
         host::require_root(&args.host.host)?;
     }
-    let input = config_file::read(args.file.path())?;
+    let input = config_file::read(terminal, args.file.path())?;
     let wanted = Wanted::from_input(terminal, args, input)?;
     let open = host::open(&args.host)?;
     if args.dry_run {
         return dry_run(terminal, args, &wanted.plan(args, &*open.host)?.plan);
     }
-    let _lock = lock(&open, args.lock_timeout)?;
+    let _lock = lock(terminal, &open, args.lock_timeout)?;
     let planned = wanted.plan(args, &*open.host)?;
     let interrupt = Interrupt::catch()?;
     let person = Person::at_the_terminal(&interrupt);
@@ -222,9 +222,18 @@ fn agreed(args: &ApplyArgs, wanted: &Wanted, person: Option<&Person<'_>>) -> Res
     person.ok_or_else(nobody)?.whether_to_apply()
 }
 
-fn lock(open: &OpenHost, wait: Duration) -> Result<Option<HeldLock>, Failure> {
+/// Takes the lock of the host, and says whom it is waiting for meanwhile.
+fn lock(terminal: &Terminal, open: &OpenHost, wait: Duration) -> Result<Option<HeldLock>, Failure> {
     let command: Vec<String> = std::env::args().collect();
-    open.lock(&command.join(" "), wait).map_err(|error| {
+    let command = command.join(" ");
+    let mut taken = open.lock(&command, Duration::ZERO);
+    if let Err(busy @ LockError::Busy { .. }) = &taken
+        && !wait.is_zero()
+    {
+        terminal.talk(&format!("Waiting, {} s at most: {busy}\n", wait.as_secs()));
+        taken = open.lock(&command, wait);
+    }
+    taken.map_err(|error| {
         let status = match error {
             LockError::Busy { .. } => ExitStatus::Busy,
             LockError::File { .. } => ExitStatus::Failed,

@@ -7,6 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use phoenix::ExitStatus;
 
 use super::failure::Failure;
+use super::output::Terminal;
+use super::trust;
 
 /// Looked at in this order when neither the command line nor the environment names a file. The
 /// second one is where the scripts that phoenix replaces keep it.
@@ -27,19 +29,33 @@ pub(crate) struct Input {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Reads the file that the command line, the environment or the defaults name.
+/// Reads the file that the command line, the environment or the defaults name. As root: a file that
+/// somebody else could have written is told of when the command line names it, and else refused.
+///
+/// # Errors
+/// When there is none, it cannot be read, or it must not be believed.
+pub(crate) fn read(terminal: &Terminal, named: Option<&Utf8Path>) -> Result<Input, Failure> {
+    read_if_any(terminal, named)?.ok_or_else(none)
+}
+
+/// As [`read`], for a command that only checks: whoever wrote the file.
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
-pub(crate) fn read(named: Option<&Utf8Path>) -> Result<Input, Failure> {
-    read_if_any(named)?.ok_or_else(|| {
-        let message = format!(
-            "there is no configuration file; looked for {}",
-            DEFAULTS.join(" and ")
-        );
-        Failure::new(ExitStatus::ConfigInvalid, message)
-            .help("name the file as the last argument, or in $PHOENIX_CONFIG")
-    })
+pub(crate) fn read_anybodys(named: Option<&Utf8Path>) -> Result<Input, Failure> {
+    match named {
+        Some(path) => read_path(path.to_owned(), &|_| Ok(())),
+        None => read_path(find()?.ok_or_else(none)?, &|_| Ok(())),
+    }
+}
+
+fn none() -> Failure {
+    let message = format!(
+        "there is no configuration file; looked for {}",
+        DEFAULTS.join(" and ")
+    );
+    Failure::new(ExitStatus::ConfigInvalid, message)
+        .help("name the file as the last argument, or in $PHOENIX_CONFIG")
 }
 
 /// As [`read`], for a command that can do without: `None` when nobody names a file and there is
@@ -47,15 +63,41 @@ pub(crate) fn read(named: Option<&Utf8Path>) -> Result<Input, Failure> {
 ///
 /// # Errors
 /// When a file that is named or that exists cannot be read.
-pub(crate) fn read_if_any(named: Option<&Utf8Path>) -> Result<Option<Input>, Failure> {
-    let found = match named {
-        Some(path) => Some(path.to_owned()),
-        None => find()?,
+pub(crate) fn read_if_any(
+    terminal: &Terminal,
+    named: Option<&Utf8Path>,
+) -> Result<Option<Input>, Failure> {
+    if let Some(path) = named {
+        let warn = |file: &File| {
+            if let Some(doubt) = trust::doubt(path, file) {
+                terminal.talk(&format!("warning: {doubt}, and phoenix runs as root\n"));
+            }
+            Ok(())
+        };
+        return read_path(path.to_owned(), &warn).map(Some);
+    }
+    let Some(path) = find()? else { return Ok(None) };
+    let refuse = |file: &File| {
+        match trust::doubt(&path, file) {
+        None => Ok(()),
+        Some(doubt) => Err(Failure::new(
+            ExitStatus::Refused,
+            format!("{doubt}, and phoenix, which runs as root, was not told to read it"),
+        )
+        .help(format!(
+            "read it first; then name it (the last argument: {path}), or give it to root (chown root, \
+             chmod go-w) in a directory of root's"
+        ))),
+    }
     };
-    found.map(read_path).transpose()
+    read_path(path.clone(), &refuse).map(Some)
 }
 
-fn read_path(path: Utf8PathBuf) -> Result<Input, Failure> {
+/// Reads a file that `judge` lets pass.
+fn read_path(
+    path: Utf8PathBuf,
+    judge: &dyn Fn(&File) -> Result<(), Failure>,
+) -> Result<Input, Failure> {
     if path == "-" {
         let bytes = read_bounded(io::stdin().lock())
             .map_err(|error| unreadable("standard input", &error))?;
@@ -64,9 +106,10 @@ fn read_path(path: Utf8PathBuf) -> Result<Input, Failure> {
             bytes,
         });
     }
-    let bytes = File::open(&path)
-        .and_then(read_bounded)
-        .map_err(|error| unreadable(path.as_str(), &error))?;
+    let unreadable = |error| unreadable(path.as_str(), &error);
+    let file = File::open(&path).map_err(unreadable)?;
+    judge(&file)?;
+    let bytes = read_bounded(file).map_err(unreadable)?;
     Ok(Input {
         name: path.into_string(),
         bytes,

@@ -114,8 +114,10 @@ fn rendered(format: NvmeFormat, report: &Report, history: &History, color: bool)
 
 /// The thresholds of the configuration, if there is one.
 fn configured_policy(terminal: &Terminal, args: &NvmeArgs) -> Result<Policy, Failure> {
-    let Some(input) =
-        config_file::read_if_any(args.file.path().filter(|_| asked_drive(args).is_none()))?
+    let Some(input) = config_file::read_if_any(
+        terminal,
+        args.file.path().filter(|_| asked_drive(args).is_none()),
+    )?
     else {
         return Ok(Policy::default());
     };

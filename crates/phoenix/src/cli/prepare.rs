@@ -39,7 +39,8 @@ impl ValidFile {
         file: &FileArgs,
         lxc: &LxcConfigArgs,
     ) -> Result<Self, Failure> {
-        Self::check(terminal, config_file::read(file.path())?)?.with_lxc_config(terminal, lxc)
+        Self::check(terminal, config_file::read(terminal, file.path())?)?
+            .with_lxc_config(terminal, lxc)
     }
 
     /// Checks a file that was read, and shows what is wrong with it.
@@ -65,7 +66,7 @@ impl ValidFile {
         args: &LxcConfigArgs,
     ) -> Result<Self, Failure> {
         if let Some(path) = &args.lxc_config {
-            let input = config_file::read(Some(path))?;
+            let input = config_file::read(terminal, Some(path))?;
             let source = ConfigSource::of(&input.name, &input.bytes);
             let loaded = load_lxc_configs(&input.name, &input.bytes, self.config()?);
             self.lxc = Some(checked(terminal, source, loaded)?);

@@ -28,7 +28,7 @@ struct ClientMount {
 /// # Errors
 /// When the file is unusable, or the host's name is neither given nor to be read.
 pub(crate) fn clients(terminal: &Terminal, args: &ShowClientsArgs) -> CommandResult {
-    let file = ValidFile::check(terminal, config_file::read(args.file.path())?)?;
+    let file = ValidFile::check(terminal, config_file::read(terminal, args.file.path())?)?;
     let server = match &args.server {
         Some(server) => server.clone(),
         None => hostname(&*host::open(&args.host)?.host)?,

@@ -39,12 +39,12 @@ pub(crate) fn run(terminal: &Terminal, args: &ValidateArgs) -> CommandResult {
 /// The file, and the second one if it is named. What the second means depends on the datasets of
 /// the first, so it is not looked at while the first has errors.
 fn load(terminal: &Terminal, args: &ValidateArgs) -> Result<Vec<Loaded>, Failure> {
-    let input = config_file::read(args.file.path())?;
+    let input = config_file::read_anybodys(args.file.path())?;
     let main = load_owned(&input.name, input.bytes);
     let Some(path) = &args.lxc.lxc_config else {
         return Ok(vec![main]);
     };
-    let input = config_file::read(Some(path))?;
+    let input = config_file::read_anybodys(Some(path))?;
     let Some(config) = main.config() else {
         terminal.say(&format!(
             "{path} was not checked, because it builds on {}, which has errors.\n",

@@ -26,3 +26,4 @@ mod seed;
 mod sshd;
 mod surface;
 mod traps;
+mod trust;
