@@ -42,5 +42,15 @@ pub fn run(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// Whether exports(5) takes the text as one client.
+pub fn is_export_client(text: &str) -> bool {
+    client::parse(text).is_ok()
+}
+
+/// Whether exportfs takes the text as one option.
+pub fn is_export_option(text: &str) -> bool {
+    export_option::check(text).is_ok()
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,9 @@
 /// The first line of a drop-in that phoenix has written.
 const HEADING: &str = "# Written by phoenix. Changes are undone.";
 
+/// The drop-in.
+pub const PATH: &str = "/etc/systemd/system/nfs-server.service.d/phoenix.conf";
+
 /// The units that the NFS server comes after. Not zfs-share.service: before OpenZFS 2.2 it
 /// comes after the NFS server by itself, and the two would wait for each other.
 pub(crate) const AFTER: &str = "zfs-import.target zfs-mount.service";

@@ -3,6 +3,8 @@
 //! The executor runs it on each plan before the first step, the tests on every plan that they
 //! make. A finding is a bug in phoenix or a plan file made by hand.
 
+mod operation;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::address::Address;
@@ -103,6 +105,9 @@ fn check_step(step: &Step, problems: &mut Vec<String>) {
     let id = &step.id;
     if step.needs.contains(id) {
         problems.push(format!("{id} needs itself"));
+    }
+    if let Some(why) = operation::impossible(&step.operation) {
+        problems.push(format!("{id} does what no file could ask for: it {why}"));
     }
     if *id != subject(id, &step.operation) {
         problems.push(format!("{id} carries an operation on another object"));

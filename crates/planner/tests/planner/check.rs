@@ -110,3 +110,141 @@ fn use_a_disk_twice(plan: &mut Plan) {
     other.id = "pool:other".parse().unwrap();
     plan.steps.push(other);
 }
+
+/// A saved plan is a file, and root applies it.
+#[test]
+fn a_plan_can_do_only_what_a_file_could() {
+    let plan = planned(&file(), &fresh());
+    type Tamper = fn(&mut Operation);
+    let tampers: [(Tamper, &str); 14] = [
+        (
+            |it| {
+                if let Operation::SetBootOrder(set) = it {
+                    set.path = "/etc/cron.d/x".to_owned();
+                }
+            },
+            "writes /etc/cron.d/x",
+        ),
+        (
+            |it| {
+                if let Operation::SetBootOrder(set) = it {
+                    set.text += "ExecStartPre=/bin/touch /x\n";
+                }
+            },
+            "a text that is not phoenix's own",
+        ),
+        (
+            |it| {
+                if let Operation::CreatePool(create) = it {
+                    create.vdevs[0].keyword = Some("-f".to_owned());
+                }
+            },
+            "has a vdev of type \"-f\"",
+        ),
+        (
+            |it| {
+                if let Operation::CreatePool(create) = it {
+                    create.vdevs[0].disks[0].path = "-f".to_owned();
+                }
+            },
+            "names the path \"-f\"",
+        ),
+        (
+            |it| {
+                if let Operation::CreatePool(create) = it {
+                    create
+                        .properties
+                        .insert("altroot=/x".to_owned(), "y".to_owned());
+                }
+            },
+            "sets the property \"altroot=/x\"",
+        ),
+        (
+            |it| {
+                if let Operation::CreateDataset(create) = it {
+                    create
+                        .properties
+                        .insert("exec=on".to_owned(), "y".to_owned());
+                }
+            },
+            "sets the property \"exec=on\"",
+        ),
+        (
+            |it| {
+                if let Operation::CreateDataset(create) = it {
+                    create.mountpoint = Some("/tank/../etc".to_owned());
+                }
+            },
+            "names the path \"/tank/../etc\"",
+        ),
+        (
+            |it| {
+                if let Operation::SetPermissions(set) = it {
+                    set.path = "etc".to_owned();
+                }
+            },
+            "names the path \"etc\"",
+        ),
+        (
+            |it| {
+                if let Operation::SetPermissions(set) = it {
+                    set.acl
+                        .insert("user:0:,user:1:".to_owned(), "rwx".to_owned());
+                }
+            },
+            "sets the ACL entry",
+        ),
+        (
+            |it| {
+                if let Operation::AddStorage(add) = it {
+                    add.options.insert("options".to_owned(), "x".to_owned());
+                }
+            },
+            "sets the storage's option \"options\"",
+        ),
+        (
+            |it| {
+                if let Operation::SetExport(set) = it {
+                    set.clients[0] += "\n/ *(rw,no_root_squash)";
+                }
+            },
+            "exports to",
+        ),
+        (
+            |it| {
+                if let Operation::SetExport(set) = it {
+                    set.clients = vec!["10.0.0.5(rw,frobnicate)".to_owned()];
+                }
+            },
+            "exports to",
+        ),
+        (
+            |it| {
+                if let Operation::SetMount(set) = it {
+                    set.key = "hookscript".to_owned();
+                }
+            },
+            "sets \"hookscript\" of a container",
+        ),
+        (
+            |it| {
+                if let Operation::SetMount(set) = it {
+                    set.value += "\nlxc.hook.start: /x";
+                }
+            },
+            "says",
+        ),
+    ];
+    for (tamper, why) in tampers {
+        let mut damaged = plan.clone();
+        for step in &mut damaged.steps {
+            tamper(&mut step.operation);
+        }
+        assert_ne!(damaged, plan, "{why}: the plan has no such step");
+        let found = check(&damaged);
+        let told = found
+            .iter()
+            .any(|found| found.contains("does what no file could ask for") && found.contains(why));
+        assert!(told, "{why}: {found:?}");
+    }
+}
