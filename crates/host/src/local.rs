@@ -10,15 +10,17 @@ pub(crate) mod process;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::command::{Command, Output, Program};
+use crate::command::{Command, Effect, Output, Program};
 use crate::lock::{self, HeldLock};
+use crate::store::{LockError, RunLock};
 use crate::{Change, Host, HostError};
 use process::{Limits, NEVER, Start, Stopped};
 
@@ -31,6 +33,10 @@ pub struct LocalHost {
     programs: BTreeMap<Program, Utf8PathBuf>,
     /// What the programs get.
     environment: Vec<(String, String)>,
+    /// Held while a file is replaced.
+    replacing: Mutex<()>,
+    /// The lock of the run that changes this host, if there is one.
+    run_lock: Mutex<Weak<File>>,
 }
 
 impl LocalHost {
@@ -51,7 +57,30 @@ impl LocalHost {
         Self {
             programs: Program::ALL.into_iter().filter_map(find).collect(),
             environment: environment(&names.join(":")),
+            replacing: Mutex::default(),
+            run_lock: Mutex::default(),
         }
+    }
+
+    /// Takes the lock of a run, as [`RunLock::acquire`] does. While it is held, programs that may
+    /// change the host inherit it: when phoenix is killed, the next run waits for them.
+    ///
+    /// # Errors
+    /// When another run still has the lock after `wait`, or the file cannot be used.
+    pub fn lock_run(
+        &self,
+        path: &Utf8Path,
+        command: &str,
+        wait: Duration,
+    ) -> Result<RunLock, LockError> {
+        let lock = RunLock::acquire(path, command, wait)?;
+        *self.run_lock() = lock.inheritance();
+        Ok(lock)
+    }
+
+    /// Whoever panicked while holding it has left a whole value.
+    fn run_lock(&self) -> MutexGuard<'_, Weak<File>> {
+        self.run_lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,11 +114,17 @@ impl Host for LocalHost {
             time: command.time_limit(),
             ..Limits::default()
         };
+        // What only looks may go on for as long as it likes.
+        let lock = match command.effect {
+            Effect::Read => None,
+            Effect::Write => self.run_lock().upgrade(),
+        };
         let start = Start {
             program,
             args: &command.args,
             environment: &self.environment,
             input: &[],
+            inherited: lock.as_deref(),
         };
         process::run(&start, &limits, NEVER)
             .map(Output::from)
@@ -103,7 +138,14 @@ impl Host for LocalHost {
     fn change(&self, change: &Change) -> Result<(), HostError> {
         let wrong = |source| failed(change.verb(), change.path(), source);
         match change {
-            Change::WriteFile(path, contents) => file::replace(path, contents).map_err(wrong),
+            Change::WriteFile(path, contents) => {
+                // A panic elsewhere leaves an unfinished file at most, which is taken away.
+                let _alone = self
+                    .replacing
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                file::replace(path, contents).map_err(wrong)
+            }
             Change::WriteParameter(path, value) => {
                 file::write_parameter(path, value).map_err(wrong)
             }

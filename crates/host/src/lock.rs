@@ -1,10 +1,12 @@
 //! Advisory locks (`flock(2)`) that phoenix shares with other programs of a host.
 //!
-//! Owns how a lock is waited for and held. Which file is locked, and why, is the caller's business.
+//! Owns how a lock is waited for, held, and who holds it. Which file is locked, and why, is the caller's business.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
@@ -78,4 +80,59 @@ pub(crate) fn open_shared(path: &Utf8Path) -> io::Result<Option<File>> {
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// Who holds the lock of an open file: the process that has `signed` for it, or what that has
+/// started if it is gone itself.
+pub(crate) fn at_work(file: &File, signed: String) -> String {
+    let holders = holders(file).unwrap_or_default();
+    let signer = signed.strip_prefix("process ");
+    let signer = signer.and_then(|words| words.split(' ').next()?.parse().ok());
+    match holders.iter().find(|(_, command)| !is_wrapper(command)) {
+        Some((pid, command)) if !holders.iter().any(|(pid, _)| Some(*pid) == signer) => {
+            format!("process {pid} ({command}), started by {signed}, which is gone,")
+        }
+        // Whoever may not look into other processes believes the signature.
+        _ => signed,
+    }
+}
+
+/// What stands around a program that is run over ssh.
+fn is_wrapper(command: &str) -> bool {
+    command == "/bin/sh" || command.starts_with("timeout ")
+}
+
+/// The processes that have the lock of an open file, by their number, with their command lines.
+/// What one of them has started has it as well, and comes behind it.
+fn holders(file: &File) -> io::Result<Vec<(u32, String)>> {
+    let file = file.metadata()?;
+    let mut holders = Vec::new();
+    for process in fs::read_dir("/proc")?.flatten() {
+        let name = process.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        if has_lock(&process.path(), &file) {
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            holders.push((pid, line.trim().to_owned()));
+        }
+    }
+    holders.sort_unstable();
+    Ok(holders)
+}
+
+/// Whether one of a process's descriptors is the file and has its lock; those that wait for it have
+/// the file open as well. What may not be looked at, or is gone meanwhile, has no lock.
+fn has_lock(process: &Path, file: &fs::Metadata) -> bool {
+    let Ok(descriptors) = fs::read_dir(process.join("fd")) else {
+        return false;
+    };
+    descriptors.flatten().any(|descriptor| {
+        let is_it = fs::metadata(descriptor.path())
+            .is_ok_and(|meta| (meta.dev(), meta.ino()) == (file.dev(), file.ino()));
+        is_it
+            && fs::read_to_string(process.join("fdinfo").join(descriptor.file_name()))
+                .is_ok_and(|text| text.contains("FLOCK"))
+    })
 }

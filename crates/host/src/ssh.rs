@@ -11,17 +11,19 @@
 mod connection;
 mod error;
 mod lock;
+mod place;
 mod script;
 mod slots;
 mod target;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::command::{Command, Output, Program};
+use crate::command::{Command, Effect, Output, Program};
 use crate::local::file;
 use crate::local::permissions::{MOUNTINFO_FILE, must_be_made, not_mounted};
 use crate::local::process::{Limits, Stopped, into_text};
@@ -68,6 +70,10 @@ pub struct SshHost {
     programs: BTreeMap<Program, Utf8PathBuf>,
     /// What programs get as `PATH`.
     path: String,
+    /// Held while a file is replaced.
+    replacing: Mutex<()>,
+    /// The lock file of the run that changes this host, if there is one.
+    run_lock: Mutex<Weak<Utf8PathBuf>>,
 }
 
 impl SshHost {
@@ -103,7 +109,33 @@ impl SshHost {
             programs: Program::ALL.into_iter().filter_map(path_of).collect(),
             path: directories.join(":"),
             connection,
+            replacing: Mutex::default(),
+            run_lock: Mutex::default(),
         })
+    }
+
+    /// Lets everything that changes the host hold this lock together, until the returned value and
+    /// all of it have ended.
+    fn share_lock(&self, path: &Utf8Path) -> Arc<Utf8PathBuf> {
+        let path = Arc::new(path.to_owned());
+        *self.run_lock() = Arc::downgrade(&path);
+        path
+    }
+
+    /// The script that does this and holds the run's lock meanwhile, if there is one.
+    fn changing(
+        &self,
+        script: Result<String, shlex::QuoteError>,
+    ) -> Result<String, shlex::QuoteError> {
+        match self.run_lock().upgrade() {
+            Some(path) => script::sharing_lock(&path, &script?),
+            None => script,
+        }
+    }
+
+    /// Whoever panicked while holding it has left a whole value.
+    fn run_lock(&self) -> MutexGuard<'_, Weak<Utf8PathBuf>> {
+        self.run_lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a script of `script` about a file.
@@ -141,13 +173,18 @@ impl SshHost {
 
     fn replace_file(&self, path: &Utf8Path, contents: &str) -> Result<(), HostError> {
         let directory = file::directory_of(path).map_err(|source| failed("write", path, source))?;
-        let script = script::replace(path, directory, contents);
+        let script = self.changing(script::replace(path, directory, contents));
+        // A panic elsewhere leaves an unfinished file at most, which is taken away.
+        let _alone = self
+            .replacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         must_succeed("write", path, &self.ask_file("write", path, script)?)
     }
 
     fn write_in_place(&self, path: &Utf8Path, value: &str) -> Result<(), HostError> {
         file::must_be_parameter(path).map_err(|source| failed("write", path, source))?;
-        let script = script::write_parameter(path, value);
+        let script = self.changing(script::write_parameter(path, value));
         must_succeed("write", path, &self.ask_file("write", path, script)?)
     }
 
@@ -159,7 +196,10 @@ impl SshHost {
             let source = io::Error::new(io::ErrorKind::Unsupported, message);
             return Err(failed("change", &change.path, source));
         }
-        let script = script::set_permissions(change, Utf8Path::new(MOUNTINFO_FILE));
+        let script = self.changing(script::set_permissions(
+            change,
+            Utf8Path::new(MOUNTINFO_FILE),
+        ));
         let answer = self.ask_file("change", &change.path, script)?;
         must_succeed("change", &change.path, &answer)?;
         let text = into_text(answer.stdout);
@@ -189,7 +229,13 @@ impl Host for SshHost {
                 .ok_or_else(|| HostError::NotInstalled {
                     program: command.program.name().to_owned(),
                 })?;
-        let script = script::run(program, command, &self.path).map_err(|_| {
+        let script = script::run(program, command, &self.path);
+        let script = match command.effect {
+            // What only looks may go on for as long as it likes.
+            Effect::Read => script,
+            Effect::Write => self.changing(script),
+        };
+        let script = script.map_err(|_| {
             let message = "an argument has a NUL byte";
             let source = io::Error::new(io::ErrorKind::InvalidInput, message);
             Stopped::Io(source).of(command, &Limits::default())

@@ -5,6 +5,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -20,7 +21,7 @@ pub enum LockError {
     Busy {
         /// The lock file.
         path: Utf8PathBuf,
-        /// Process id and command, as the holder wrote them.
+        /// Process id and command, as the holder wrote them; of what it has started if it is gone.
         holder: String,
     },
     /// The lock file cannot be used.
@@ -35,11 +36,11 @@ pub enum LockError {
 }
 
 /// One run at a time: an advisory lock that ends with this value, or with its process however it
-/// ends. A file left behind means nothing.
+/// ends, and with the last program that has inherited it. A file left behind means nothing.
 #[derive(Debug)]
 pub struct RunLock {
     /// Open is locked: closing gives the lock back.
-    _file: File,
+    file: Arc<File>,
 }
 
 impl RunLock {
@@ -58,11 +59,21 @@ impl RunLock {
         if !lock::wait_for(&file, wait).map_err(failed)? {
             return Err(LockError::Busy {
                 path: path.to_owned(),
-                holder: holder(&mut file).map_err(failed)?,
+                holder: holder(&mut file)
+                    .map(|signed| lock::at_work(&file, signed))
+                    .map_err(failed)?,
             });
         }
-        sign(&mut file, command).map_err(failed)?;
-        Ok(Self { _file: file })
+        // A full file system keeps the name from those who wait, and nobody from holding the lock.
+        let _ = sign(&mut file, command);
+        Ok(Self {
+            file: Arc::new(file),
+        })
+    }
+
+    /// What programs inherit while the lock is held.
+    pub(crate) fn inheritance(&self) -> Weak<File> {
+        Arc::downgrade(&self.file)
     }
 }
 

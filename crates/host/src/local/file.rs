@@ -41,8 +41,13 @@ pub(crate) fn too_large() -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, message)
 }
 
+/// What the names of new files begin and end with until they are whole. Neither exportfs nor
+/// modprobe reads hidden files with this ending.
+pub(crate) const UNFINISHED: (&str, &str) = (".phoenix-", ".tmp");
+
 /// Replaces a file: whoever reads it, and whatever happens to the machine, sees the old contents
-/// or the new ones. Its directory is made if only that is missing.
+/// or the new ones. Its directory is made if only that is missing. What killed runs have left behind
+/// in it is taken away, so only one file of a host may be replaced at a time.
 pub(crate) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
     let directory = directory_of(path)?;
     let old = match fs::symlink_metadata(path) {
@@ -54,10 +59,11 @@ pub(crate) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
     if old.is_none() {
         make_directory(directory)?;
     }
+    remove_unfinished(directory)?;
+    let (prefix, suffix) = UNFINISHED;
     let mut new = tempfile::Builder::new()
-        // Neither exportfs nor modprobe reads hidden files with this ending.
-        .prefix(".phoenix-")
-        .suffix(".tmp")
+        .prefix(prefix)
+        .suffix(suffix)
         .tempfile_in(directory)?;
     new.write_all(contents.as_bytes())?;
     let file = new.as_file();
@@ -69,6 +75,19 @@ pub(crate) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
     file.sync_all()?;
     new.persist(path).map_err(|error| error.error)?;
     File::open(directory)?.sync_all()
+}
+
+fn remove_unfinished(directory: &Utf8Path) -> io::Result<()> {
+    let (prefix, suffix) = UNFINISHED;
+    for entry in directory.read_dir_utf8()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_ours = name.starts_with(prefix) && name.ends_with(suffix);
+        if is_ours && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn make_directory(directory: &Utf8Path) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
@@ -24,6 +25,9 @@ pub(crate) struct Start<'a> {
     pub(crate) environment: &'a [(String, String)],
     /// What it can read from standard input.
     pub(crate) input: &'a [u8],
+    /// An open file that the program and its children keep open, so that a lock on it ends with
+    /// the last of them, whatever becomes of phoenix.
+    pub(crate) inherited: Option<&'a File>,
 }
 
 /// How much a program may take.
@@ -190,13 +194,17 @@ fn in_memory(bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
+/// Held for writing while a descriptor is open that the next program, and no other, is to inherit.
+static STARTING: RwLock<()> = RwLock::new(());
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place of phoenix that starts programs"
 )]
 fn spawn(start: &Start<'_>, input: Stdio) -> io::Result<Child> {
     let environment = start.environment.iter().map(|(name, value)| (name, value));
-    Command::new(start.program)
+    let mut command = Command::new(start.program);
+    command
         .args(start.args)
         .env_clear()
         .envs(environment)
@@ -204,8 +212,16 @@ fn spawn(start: &Start<'_>, input: Stdio) -> io::Result<Child> {
         .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
+        .process_group(0);
+    let Some(inherited) = start.inherited else {
+        let _nobody_inherits = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+        return command.spawn();
+    };
+    let _alone = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    // Unlike all others of phoenix, a plain copy stays open in the program. The program has it when
+    // `spawn` returns.
+    let _copy = rustix::io::dup(inherited)?;
+    command.spawn()
 }
 
 /// Reads what the program prints until it has ended. Its end counts, not the end of its output: a

@@ -8,15 +8,13 @@
 //! a lost connection, never an exit code. `ssh` itself ends with 255 in that case, which `pct`
 //! does as well.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tempfile::TempDir;
 
 use super::error::{ConnectError, ConnectProblem};
+use super::place::Place;
 use super::slots::{Slot, Slots};
 use super::target::Target;
 use super::{SshOptions, last_line, script};
@@ -35,8 +33,8 @@ const EXCHANGES: usize = 8;
 pub(super) struct Connection {
     target: Target,
     ssh: Utf8PathBuf,
-    /// Holds the socket; nobody else may look into it.
-    directory: TempDir,
+    /// Where the socket is.
+    place: Place,
     config_file: Option<Utf8PathBuf>,
     environment: Vec<(String, String)>,
     exchanges: Arc<Slots>,
@@ -84,15 +82,11 @@ impl Connection {
             .map(|directory| Utf8Path::new(directory).join("ssh"))
             .find(|path| path.exists())
             .ok_or_else(|| problem(ConnectProblem::NoSsh))?;
-        let directory = tempfile::Builder::new()
-            .prefix("phoenix-ssh-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir()
-            .map_err(io)?;
+        let place = Place::new(&std::env::temp_dir()).map_err(io)?;
         let connection = Self {
             target: target.clone(),
             ssh,
-            directory,
+            place,
             config_file: options.config_file.clone(),
             environment: options.environment.clone(),
             exchanges: Slots::new(EXCHANGES),
@@ -118,8 +112,7 @@ impl Connection {
 
     /// What frames the answers: a name that no program prints by chance.
     pub(super) fn mark(&self) -> String {
-        let name = self.directory.path().file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
+        self.place.name()
     }
 
     /// The right to wait for a lock of other programs, or to hold it.
@@ -163,6 +156,7 @@ impl Connection {
             args,
             environment: &self.environment,
             input,
+            inherited: None,
         }
     }
 
@@ -171,8 +165,7 @@ impl Connection {
         if let Some(file) = &self.config_file {
             args.extend(["-F".to_owned(), file.to_string()]);
         }
-        let socket = self.directory.path().join("socket");
-        args.extend(["-S".to_owned(), socket.to_string_lossy().into_owned()]);
+        args.extend(["-S".to_owned(), self.place.socket()]);
         for option in COMMON.iter().chain(options) {
             args.extend(["-o".to_owned(), (*option).to_owned()]);
         }
@@ -212,7 +205,7 @@ impl Drop for Connection {
 const SHELL: &str = "/bin/sh";
 
 /// What holds for every `ssh`, whatever the user's configuration says.
-const COMMON: [&str; 9] = [
+const COMMON: [&str; 10] = [
     // Nobody is there to type a password or to agree to a host key.
     "BatchMode=yes",
     "ClearAllForwardings=yes",
@@ -223,6 +216,9 @@ const COMMON: [&str; 9] = [
     "PermitLocalCommand=no",
     "RemoteCommand=none",
     "RequestTTY=no",
+    // A host that is not known is not trusted with a first look: what it says is planned from, and
+    // what is typed on it runs as root.
+    "StrictHostKeyChecking=yes",
 ];
 
 /// The master: goes into the background once it is connected, notices within a quarter of a minute

@@ -5,11 +5,12 @@
 //! when that has died without a word.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use shlex::QuoteError;
 
 use super::connection::last_words;
@@ -22,10 +23,13 @@ use crate::lock::HeldLock;
 use crate::store::LockError;
 
 /// One run at a time on a host, wherever the runs were started: the same lock as
-/// [`crate::store::RunLock`] takes there. It ends with this value, or with the connection.
+/// [`crate::store::RunLock`] takes there. It ends with this value, or with the connection, and with
+/// the last command that still changes something there.
 #[derive(Debug)]
 pub struct RemoteLock {
     _keeper: Keeper,
+    /// While it lives, what changes the host shares the lock.
+    _path: Arc<Utf8PathBuf>,
 }
 
 impl RemoteLock {
@@ -47,7 +51,10 @@ impl RemoteLock {
             source,
         })?;
         match keeper {
-            Some(_keeper) if answer == script::HELD => Ok(Self { _keeper }),
+            Some(_keeper) if answer == script::HELD => Ok(Self {
+                _keeper,
+                _path: host.share_lock(path),
+            }),
             _ => Err(LockError::Busy {
                 path: path.to_owned(),
                 holder: holder(&answer),

@@ -11,12 +11,12 @@ use shlex::QuoteError;
 
 use crate::PermissionChange;
 use crate::command::{Command, Program};
-use crate::local::file::{NEW_DIRECTORY, NEW_FILE};
+use crate::local::file::{NEW_DIRECTORY, NEW_FILE, UNFINISHED};
 
 /// The tools that scripts use, all of Debian's essential packages coreutils and util-linux.
-const TOOLS: [&str; 14] = [
+const TOOLS: [&str; 15] = [
     "cat", "chmod", "chown", "dirname", "env", "flock", "head", "mkdir", "mktemp", "mv", "rm",
-    "stat", "sync", "timeout",
+    "stat", "sync", "timeout", "tr",
 ];
 
 /// What every script begins with: nothing of the user's own environment may change its meaning.
@@ -119,7 +119,8 @@ pub(super) fn read(path: &Utf8Path) -> Result<String, QuoteError> {
 }
 
 /// Replaces a file: whoever reads it, and whatever happens to the machine or the connection, sees
-/// the old contents or the new ones. Its directory is made if only that is missing.
+/// the old contents or the new ones. Its directory is made if only that is missing, and what killed runs have left
+/// behind in it is taken away.
 pub(super) fn replace(
     path: &Utf8Path,
     directory: &Utf8Path,
@@ -127,6 +128,7 @@ pub(super) fn replace(
 ) -> Result<String, QuoteError> {
     let (path, directory) = (word(path.as_str())?, word(directory.as_str())?);
     let (size, contents) = (contents.len(), word(contents)?);
+    let (prefix, suffix) = UNFINISHED;
     Ok(format!(
         "umask 077
 path={path} directory={directory}
@@ -137,7 +139,10 @@ fi
 if [ ! -e \"$path\" ] && [ ! -d \"$directory\" ]; then
     mkdir -m {NEW_DIRECTORY:04o} -- \"$directory\" || exit 1
 fi
-new=$(mktemp -- \"$directory/.phoenix-XXXXXX.tmp\") || exit 1
+for left in \"$directory\"/{prefix}*{suffix}; do
+    if [ -f \"$left\" ] && [ ! -L \"$left\" ]; then rm -f -- \"$left\" || exit 1; fi
+done
+new=$(mktemp -- \"$directory/{prefix}XXXXXX{suffix}\") || exit 1
 trap 'rm -f -- \"$new\"' EXIT
 printf %s {contents} > \"$new\" || exit 1
 if [ \"$(stat -c %s -- \"$new\")\" != {size} ]; then
@@ -240,7 +245,18 @@ pub(super) const NOTHING: &str = "nothing";
 /// What it says, with the name of whoever has the lock, when it cannot be had.
 pub(super) const BUSY: &str = "busy";
 
-/// Takes the lock of a run and signs it.
+/// Holds the lock of the run together with whoever else does, until the script that follows has come
+/// to its end, whatever becomes of the connection.
+pub(super) fn sharing_lock(path: &Utf8Path, script: &str) -> Result<String, QuoteError> {
+    let path = word(path.as_str())?;
+    Ok(format!(
+        "exec 9<{path} && flock -s -n 9 || {{ echo 'the lock of this run is lost' >&2; exit 1; }}\n\
+         {script}"
+    ))
+}
+
+/// Takes the lock of a run and signs it. Once nobody else has it, it is held together with the
+/// commands of the run, see [`sharing_lock`].
 pub(super) fn run_lock(
     path: &Utf8Path,
     command: &str,
@@ -249,7 +265,8 @@ pub(super) fn run_lock(
 ) -> Result<String, QuoteError> {
     let (open, command) = ("umask 077\nexec 9>>\"$path\"", word(command)?);
     let sign = format!(
-        "printf 'process %s (%s, over ssh from %s)\\n' $$ {command} \"${{SSH_CLIENT%% *}}\" > \"$path\""
+        "printf 'process %s (%s, over ssh from %s)\\n' $$ {command} \"${{SSH_CLIENT%% *}}\" > \"$path\"\n\
+         flock -s -n 9 || busy"
     );
     lock(path, open, &sign, wait, mark)
 }
@@ -291,7 +308,9 @@ if [ -L \"$path\" ] || {{ [ -e \"$path\" ] && [ ! -f \"$path\" ]; }}; then
     exit 1
 fi
 {open}
-flock {wait} 9 || {{ say \"{BUSY} $(head -c 4096 -- \"$path\")\"; exit 0; }}
+{WHO_IS_BUSY}
+busy() {{ say \"{BUSY} $(who_is_busy)\"; exit 0; }}
+flock {wait} 9 || busy
 {sign}
 say {HELD}
 while [ -n \"$(timeout {LOCK_SILENCE_SECONDS} head -c 1)\" ]; do :; done
@@ -299,6 +318,28 @@ while [ -n \"$(timeout {LOCK_SILENCE_SECONDS} head -c 1)\" ]; do :; done
 "
     ))
 }
+
+/// Prints who has the lock: the process that has signed for it, or what that has started if it is
+/// gone itself. Those that wait for a lock have its file open too; the kernel tells them apart.
+const WHO_IS_BUSY: &str = r#"who_is_busy() {
+    signed=$(head -c 4096 -- "$path")
+    signer=${signed#process }
+    signer=${signer%% *}
+    found= oldest=
+    for file in /proc/[0-9]*/fd/*; do
+        [ "$file" -ef "$path" ] || continue
+        process=${file%/fd/*}
+        case $(cat "$process/fdinfo/${file##*/}" 2>/dev/null) in *FLOCK*) ;; *) continue ;; esac
+        if [ "$process" = "/proc/$signer" ]; then found=; break; fi
+        line=$(tr '\0' ' ' 2>/dev/null < "$process/cmdline")
+        case $line in timeout\ * | /bin/sh\ ) continue ;; esac
+        process=${process#/proc/}
+        [ -z "$oldest" ] || [ "$process" -lt "$oldest" ] || continue
+        oldest=$process
+        found="process $process (${line% }), started by $signed, which is gone,"
+    done
+    printf '%s' "${found:-$signed}"
+}"#;
 
 /// After how much silence the other side gives the run lock back.
 pub(super) const LOCK_SILENCE_SECONDS: u64 = 60;
@@ -321,6 +362,7 @@ mod tests {
             args: &[],
             environment: &[],
             input: &framed.as_bytes()[..bytes.min(framed.len())],
+            inherited: None,
         };
         let ended = process::run(&start, &Limits::default(), NEVER).unwrap();
         let (stdout, code) = unframed(&ended.stdout, "MARK")?;

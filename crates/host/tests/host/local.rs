@@ -6,11 +6,14 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use phoenix_host::command::{Command, Program};
+use phoenix_host::command::{Command, Effect, Program};
 use phoenix_host::local::LocalHost;
+use phoenix_host::store::RunLock;
 use phoenix_host::{Change, Host, HostError, PermissionChange};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+use crate::ssh::wait_until;
 
 /// What `zfs` does in these tests, by its first argument.
 const ZFS: &str = r#"#!/bin/sh
@@ -31,8 +34,17 @@ esac
 /// Written once, before any test starts a program: a script that is open for writing while
 /// another thread forks cannot be run.
 fn host() -> &'static LocalHost {
+    &machine().1
+}
+
+/// A machine of its own, with the same programs.
+fn programs() -> Utf8PathBuf {
+    Utf8Path::from_path(machine().0.path()).unwrap().to_owned()
+}
+
+fn machine() -> &'static (tempfile::TempDir, LocalHost) {
     static HOST: OnceLock<(tempfile::TempDir, LocalHost)> = OnceLock::new();
-    let (_, host) = HOST.get_or_init(|| {
+    HOST.get_or_init(|| {
         let directory = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(directory.path()).unwrap().to_owned();
         for (name, mode) in [("zfs", 0o755), ("zpool", 0o644)] {
@@ -42,8 +54,7 @@ fn host() -> &'static LocalHost {
         fs::create_dir(path.join("pct")).unwrap();
         let host = LocalHost::with_search_path(&[Utf8Path::new("/nonexistent"), &path]);
         (directory, host)
-    });
-    host
+    })
 }
 
 fn zfs(args: &[&str]) -> Command {
@@ -227,6 +238,61 @@ fn a_replaced_file_keeps_its_mode_and_leaves_nothing_beside_it() {
         "replaced, not rewritten"
     );
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_a_killed_run_has_left_of_a_file_is_taken_away() {
+    let (_keep, directory) = temporary();
+    let link = directory.join(".phoenix-link.tmp");
+    symlink(directory.join("other.tmp"), &link).unwrap();
+    for name in [".phoenix-AbCdEf.tmp", "other.tmp", ".phoenix-x"] {
+        fs::write(directory.join(name), "half").unwrap();
+    }
+    let path = directory.join("file");
+    host().write_file(&path, "new").unwrap();
+    assert!(!directory.join(".phoenix-AbCdEf.tmp").exists());
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 4);
+    assert!(fs::symlink_metadata(&link).is_ok());
+}
+
+/// What other tests are just starting may have a copy of the lock for a moment.
+const FAR: Duration = Duration::from_secs(60);
+
+/// phoenix is killed, and what it has started goes on.
+#[test]
+fn the_lock_of_a_run_is_held_by_what_it_has_started_and_still_runs() {
+    let (_keep, directory) = temporary();
+    let path = directory.join("lock");
+    let pid_file = directory.join("pid");
+    let local = LocalHost::with_search_path(&[&programs()]);
+    for (effect, holds) in [(Effect::Read, false), (Effect::Write, true)] {
+        let lock = local
+            .lock_run(&path, "phoenix apply", Duration::ZERO)
+            .unwrap();
+        let args = ["daemon", pid_file.as_str()];
+        let command = Command {
+            effect,
+            ..zfs(&args)
+        };
+        let pid = local.run(&command).unwrap().stdout;
+        let command_line = format!("/proc/{}/cmdline", pid.trim());
+        wait_until(|| fs::read(&command_line).unwrap().starts_with(b"/bin/sleep"));
+        drop(lock);
+        match RunLock::acquire(&path, "next", if holds { Duration::ZERO } else { FAR }) {
+            Ok(_lock) => assert!(!holds, "{effect:?}"),
+            Err(error) => {
+                assert!(holds, "{effect:?}: {error}");
+                let words = format!("process {} (/bin/sleep 1000), started by", pid.trim());
+                assert!(error.to_string().contains(&words), "{error}");
+            }
+        }
+        kill(&pid);
+        RunLock::acquire(&path, "next", FAR).unwrap();
+        // Without the lock, nothing is inherited.
+        let pid = local.run(&command).unwrap().stdout;
+        RunLock::acquire(&path, "next", FAR).unwrap();
+        kill(&pid);
+    }
 }
 
 #[test]

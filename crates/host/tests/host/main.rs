@@ -8,6 +8,7 @@
 
 mod local;
 mod ssh;
+mod ssh_lock;
 #[path = "../support/sshd.rs"]
 mod sshd;
 mod store;

@@ -8,7 +8,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::{Command, Program};
 use phoenix_host::local::LocalHost;
 use phoenix_host::ssh::{ConnectProblem, RemoteLock, SshHost, SshOptions};
-use phoenix_host::store::{LockError, RunLock};
 use phoenix_host::{Change, Host, HostError, PermissionChange};
 
 use crate::sshd::Sshd;
@@ -31,15 +30,15 @@ esac
 "#;
 
 /// One machine with one connection to it.
-struct Remote {
-    host: SshHost,
-    sshd: Sshd,
-    programs: Utf8PathBuf,
+pub(crate) struct Remote {
+    pub(crate) host: SshHost,
+    pub(crate) sshd: Sshd,
+    pub(crate) programs: Utf8PathBuf,
     _keep: tempfile::TempDir,
 }
 
 /// `None`, said visibly, where there is no sshd.
-fn remote(test: &str) -> Option<Remote> {
+pub(crate) fn remote(test: &str) -> Option<Remote> {
     let sshd = Sshd::start(test)?;
     let keep = tempfile::tempdir().unwrap();
     let programs = Utf8PathBuf::try_from(keep.path().to_owned()).unwrap();
@@ -55,7 +54,10 @@ fn remote(test: &str) -> Option<Remote> {
     })
 }
 
-fn connect(sshd: &Sshd, programs: &Utf8Path) -> Result<SshHost, phoenix_host::ssh::ConnectError> {
+pub(crate) fn connect(
+    sshd: &Sshd,
+    programs: &Utf8Path,
+) -> Result<SshHost, phoenix_host::ssh::ConnectError> {
     let options = SshOptions {
         config_file: Some(sshd.client_config()),
         search_path: vec![programs.to_owned()],
@@ -65,7 +67,7 @@ fn connect(sshd: &Sshd, programs: &Utf8Path) -> Result<SshHost, phoenix_host::ss
 }
 
 /// Waits for what happens in another process, for a time that is far too long.
-fn wait_until(has_happened: impl Fn() -> bool) {
+pub(crate) fn wait_until(has_happened: impl Fn() -> bool) {
     let limit = Instant::now() + Duration::from_secs(20);
     while !has_happened() {
         assert!(Instant::now() < limit, "it never happens");
@@ -73,7 +75,7 @@ fn wait_until(has_happened: impl Fn() -> bool) {
     }
 }
 
-fn zfs(args: &[&str]) -> Command {
+pub(crate) fn zfs(args: &[&str]) -> Command {
     Command::read(Program::Zfs, args.iter().copied())
 }
 
@@ -386,134 +388,6 @@ fn permissions_change_only_where_the_dataset_is_mounted() {
             "{error}"
         );
     }
-}
-
-/// Runs on the host itself and runs from elsewhere keep each other out.
-#[test]
-fn one_lock_holds_local_and_remote_runs_apart() {
-    let Some(remote) = remote("one_lock_holds_local_and_remote_runs_apart") else {
-        return;
-    };
-    let path = remote.programs.join("lock");
-    let acquire = |wait| RemoteLock::acquire(&remote.host, &path, "phoenix apply 'b.json'", wait);
-    let local = RunLock::acquire(&path, "phoenix apply a.json", Duration::ZERO).unwrap();
-    for wait in [Duration::ZERO, Duration::from_millis(50)] {
-        let error = acquire(wait).unwrap_err();
-        let LockError::Busy { holder, .. } = &error else {
-            panic!("{error:?}");
-        };
-        assert!(holder.contains("(phoenix apply a.json)"), "{holder}");
-    }
-    drop(local);
-    let first = acquire(Duration::ZERO).unwrap();
-    let error = RunLock::acquire(&path, "x", Duration::ZERO).unwrap_err();
-    let words = error.to_string();
-    assert!(
-        words.contains("(phoenix apply 'b.json', over ssh from 127.0.0.1)"),
-        "{words}"
-    );
-    drop(first);
-    let _second = RunLock::acquire(&path, "c", Duration::from_secs(20)).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-
-    let error = RemoteLock::acquire(
-        &remote.host,
-        &remote.programs.join("no/lock"),
-        "x",
-        Duration::ZERO,
-    )
-    .unwrap_err();
-    assert!(matches!(error, LockError::File { .. }), "{error}");
-}
-
-/// Proxmox's lock of the disks: held by one, waited for by many, each of whom runs commands.
-#[test]
-fn locks_of_other_programs_are_held_over_there() {
-    let Some(remote) = remote("locks_of_other_programs_are_held_over_there") else {
-        return;
-    };
-    let path = remote.programs.join("disks.lck");
-    let far = Duration::from_secs(60);
-    let run_lock = remote.programs.join("run.lock");
-    let _run = RemoteLock::acquire(&remote.host, &run_lock, "x", Duration::ZERO).unwrap();
-    std::thread::scope(|scope| {
-        let work = || {
-            let _held = remote.host.lock(&path, far).unwrap();
-            remote.host.run(&zfs(&["say", "0"])).unwrap().code
-        };
-        let workers: Vec<_> = (0..12).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            assert_eq!(worker.join().unwrap(), Some(0));
-        }
-    });
-    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o644);
-
-    let local = LocalHost::new();
-    let held = remote.host.lock(&path, far).unwrap();
-    let error = local.lock(&path, Duration::ZERO).unwrap_err();
-    assert!(matches!(error, HostError::Locked { .. }), "{error}");
-    let error = remote.host.lock(&path, Duration::ZERO).unwrap_err();
-    assert!(matches!(error, HostError::Locked { .. }), "{error}");
-    drop(held);
-    let held = local.lock(&path, Duration::from_secs(20)).unwrap();
-    for wait in [Duration::ZERO, Duration::from_millis(20)] {
-        let error = remote.host.lock(&path, wait).unwrap_err();
-        assert!(matches!(error, HostError::Locked { .. }), "{error}");
-    }
-    drop(held);
-
-    // No Proxmox, nothing to lock; and what is no file is not locked.
-    remote
-        .host
-        .lock(&remote.programs.join("no/lock"), Duration::ZERO)
-        .unwrap();
-    symlink(&path, remote.programs.join("link")).unwrap();
-    let error = remote
-        .host
-        .lock(&remote.programs.join("link"), Duration::ZERO)
-        .unwrap_err();
-    assert!(
-        matches!(error, HostError::File { verb: "lock", .. }),
-        "{error}"
-    );
-}
-
-#[test]
-fn a_lost_connection_is_no_exit_code_and_gives_the_lock_back() {
-    let Some(mut remote) = remote("a_lost_connection_is_no_exit_code_and_gives_the_lock_back")
-    else {
-        return;
-    };
-    let path = remote.programs.join("lock");
-    let _lock = RemoteLock::acquire(&remote.host, &path, "x", Duration::ZERO).unwrap();
-    let directory = remote.programs.clone();
-    std::thread::scope(|scope| {
-        let command = zfs(&["wait", directory.as_str(), "1"]);
-        let host = &remote.host;
-        let running = scope.spawn(move || host.run(&command));
-        wait_until(|| directory.join("here.1").exists());
-        remote.sshd.cut();
-        let error = running.join().unwrap().unwrap_err();
-        assert!(matches!(error, HostError::Disconnected { .. }), "{error}");
-    });
-    fs::write(directory.join("go"), "").unwrap();
-    let start = Instant::now();
-    for error in [
-        remote.host.run(&zfs(&["say", "0"])).unwrap_err(),
-        remote
-            .host
-            .read_file(Utf8Path::new("/etc/hostname"))
-            .unwrap_err(),
-        remote
-            .host
-            .write_file(&directory.join("file"), "new")
-            .unwrap_err(),
-    ] {
-        assert!(matches!(error, HostError::Disconnected { .. }), "{error}");
-    }
-    assert!(start.elapsed() < Duration::from_secs(20));
-    assert!(!directory.join("file").exists());
-    RunLock::acquire(&path, "next", Duration::from_secs(20)).unwrap();
 }
 
 #[test]

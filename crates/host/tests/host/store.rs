@@ -72,6 +72,15 @@ fn a_link_in_place_of_the_lock_is_refused() {
     assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
 }
 
+/// On a full `/run` nobody can be told a name, and everybody can still be kept out.
+#[test]
+fn a_lock_that_cannot_be_signed_is_held_all_the_same() {
+    let path = camino::Utf8Path::new("/dev/full");
+    let _lock = RunLock::acquire(path, "x", Duration::ZERO).unwrap();
+    let error = RunLock::acquire(path, "y", Duration::ZERO).unwrap_err();
+    assert!(matches!(error, LockError::Busy { .. }), "{error}");
+}
+
 #[test]
 fn lines_are_added_for_the_owner_only() {
     let (_keep, directory) = directory();

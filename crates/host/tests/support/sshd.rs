@@ -86,7 +86,7 @@ impl Sshd {
     }
 
     /// Writes a client configuration that trusts the host key `known` (`none`: knows no key) and
-    /// shows the user key `id`.
+    /// shows the user key `id`. It would take any host for the one that is meant.
     pub(crate) fn write_client_config(&self, name: &str, known: &str, id: &str) -> Utf8PathBuf {
         let directory = self.directory();
         let known_hosts = directory.join(format!("{name}.known_hosts"));
@@ -102,7 +102,7 @@ impl Sshd {
         let path = directory.join(name);
         let text = format!(
             "IdentityFile {id}\nIdentitiesOnly yes\nUserKnownHostsFile {known_hosts}\n\
-             GlobalKnownHostsFile none\nStrictHostKeyChecking yes\n"
+             GlobalKnownHostsFile none\nStrictHostKeyChecking no\n"
         );
         fs::write(&path, text).unwrap();
         path

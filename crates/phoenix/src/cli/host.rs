@@ -27,8 +27,10 @@ pub(crate) struct OpenHost {
 
 /// Where the run lock of a host is.
 enum LockPlace {
-    /// A file of this machine.
-    Here(Utf8PathBuf),
+    /// The lock file of this machine.
+    Here(Arc<LocalHost>),
+    /// A file beside the state of a simulated host.
+    Beside(Utf8PathBuf),
     /// The lock file of another machine.
     There(Arc<SshHost>),
 }
@@ -45,7 +47,10 @@ impl OpenHost {
     ) -> Result<Option<HeldLock>, LockError> {
         match &self.lock {
             None => Ok(None),
-            Some(LockPlace::Here(path)) => {
+            Some(LockPlace::Here(host)) => host
+                .lock_run(Utf8Path::new(LOCK_FILE), command, wait)
+                .map(|lock| Some(HeldLock::new(lock))),
+            Some(LockPlace::Beside(path)) => {
                 RunLock::acquire(path, command, wait).map(|lock| Some(HeldLock::new(lock)))
             }
             Some(LockPlace::There(host)) => {
@@ -62,10 +67,13 @@ impl OpenHost {
 /// When the state of a simulated host cannot be read, or another machine not be reached.
 pub(crate) fn open(args: &HostArgs) -> Result<OpenHost, Failure> {
     Ok(match &args.host {
-        HostChoice::Local => OpenHost {
-            host: Arc::new(LocalHost::new()),
-            lock: Some(LockPlace::Here(LOCK_FILE.into())),
-        },
+        HostChoice::Local => {
+            let host = Arc::new(LocalHost::new());
+            OpenHost {
+                host: host.clone(),
+                lock: Some(LockPlace::Here(host)),
+            }
+        }
         HostChoice::Ssh(target) => {
             let host = Arc::new(connect(target, args.ssh_config.as_deref())?);
             OpenHost {
@@ -82,7 +90,7 @@ pub(crate) fn open(args: &HostArgs) -> Result<OpenHost, Failure> {
                 SimHost::open(state)
                     .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?,
             ),
-            lock: Some(LockPlace::Here(beside(state, "lock"))),
+            lock: Some(LockPlace::Beside(beside(state, "lock"))),
         },
     })
 }
