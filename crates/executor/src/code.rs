@@ -36,6 +36,7 @@ phoenix_config::codes! {
         DiskUnavailable = "phoenix::failed::disk-unavailable",
         MountpointOccupied = "phoenix::failed::mountpoint-occupied",
         NotADirectory = "phoenix::failed::not-a-directory",
+        SymbolicLink = "phoenix::failed::symbolic-link",
         ModuleMissing = "phoenix::failed::module-missing",
         BadProperty = "phoenix::failed::bad-property",
         BadName = "phoenix::failed::bad-name",

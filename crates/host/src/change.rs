@@ -2,10 +2,13 @@
 //!
 //! Owns what is asked for, and its words for the journal, recordings and guards; the hosts do it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
+
+use crate::command::{Command, Program};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +34,8 @@ impl Change {
     }
 
     /// The change as the journal has it, like the words of a command: `write-file PATH`,
-    /// `write-parameter PATH VALUE`, `set-permissions PATH [uid=N] [gid=N] [mode=OCTAL]`. The
-    /// contents of a file are not in it.
+    /// `write-parameter PATH VALUE`, `set-permissions PATH [uid=N] [gid=N] [mode=OCTAL]
+    /// [acl=ENTRY]..`. The contents of a file are not in it.
     pub fn words(&self) -> Vec<String> {
         let path = self.path().to_string();
         match self {
@@ -46,9 +49,12 @@ impl Change {
                     change.gid.map(|gid| format!("gid={gid}")),
                     change.mode.map(|mode| format!("mode={mode:04o}")),
                 ];
+                let acl = change.acl.iter();
+                let acl = acl.map(|(who, permissions)| format!("acl={who}{permissions}"));
                 ["set-permissions".to_owned(), path]
                     .into_iter()
                     .chain(fields.into_iter().flatten())
+                    .chain(acl)
                     .collect()
             }
         }
@@ -75,7 +81,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Changes owner, group or mode of the root directory of a mounted dataset, and of everything
+/// Changes owner, group, mode or ACL of the root directory of a mounted dataset, and of everything
 /// below it if that is asked for, through the opened directory, so that a mount that goes away in
 /// between is never confused with the empty directory below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,10 +97,26 @@ pub struct PermissionChange {
     pub gid: Option<u32>,
     /// New permission bits, set-id and sticky included.
     pub mode: Option<u32>,
+    /// Entries of the directory's POSIX ACL to be set, permissions such as `r-x` by who has them, such
+    /// as `group:1001:`; all others stay. Set last: a mask would take the mode for its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub acl: BTreeMap<String, String>,
     /// Whether everything below the directory changes as well: on its own file system only, without
     /// following a symbolic link, files with the mode that [`file_mode`] gives.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recursive: bool,
+}
+
+impl PermissionChange {
+    /// `setfacl -n -m`: sets the entries and leaves all others alone. `-n`: the mask is set only by
+    /// an entry of its own, never worked out from the others.
+    pub(crate) fn setfacl(&self, path: &str) -> Command {
+        let entries = self.acl.iter();
+        let entries: Vec<String> = entries
+            .map(|(who, permissions)| format!("{who}{permissions}"))
+            .collect();
+        Command::write(Program::Setfacl, ["-n", "-m", &entries.join(","), path])
+    }
 }
 
 /// The bits that a mode is compared by.

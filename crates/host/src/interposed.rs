@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::command::{Command, Output};
 use crate::lock::HeldLock;
@@ -46,6 +46,10 @@ where
 
     fn change(&self, change: &Change) -> Result<(), HostError> {
         self.host.change(change)
+    }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        self.host.first_links(paths)
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

@@ -55,6 +55,19 @@ pub trait Host: Send + Sync {
     /// When another program still has the lock after `wait`, or the file cannot be used.
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError>;
 
+    /// The first symbolic link on the way to each path, which is absolute, the path itself included;
+    /// `None` for a path without one, or to nothing. The kernel itself resolves the path
+    /// (`openat2(2)`), so that nobody can change the way between two looks at it; a host over a
+    /// connection, where no tool can ask that, looks at one part after the other.
+    ///
+    /// # Errors
+    /// When a path cannot be looked at.
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        Err(HostError::Unsupported {
+            what: format!("looking for links on the way to {}", paths.join(", ")),
+        })
+    }
+
     /// [`Change::WriteFile`].
     ///
     /// # Errors
@@ -85,6 +98,10 @@ impl<H: Host + ?Sized> Host for &H {
 
     fn change(&self, change: &Change) -> Result<(), HostError> {
         (**self).change(change)
+    }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        (**self).first_links(paths)
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
@@ -163,6 +180,12 @@ pub enum HostError {
         path: Utf8PathBuf,
         /// How long phoenix has waited.
         seconds: u64,
+    },
+    /// This kind of host cannot do that.
+    #[error("this host cannot do that: {what}")]
+    Unsupported {
+        /// What was asked.
+        what: String,
     },
     /// A recorded host was asked something that the recording does not hold.
     #[error("the recording holds no answer (any more) to: {what}")]

@@ -5,6 +5,7 @@
 //! time limit, not even one that hangs inside the kernel.
 
 pub(crate) mod file;
+mod links;
 pub(crate) mod permissions;
 pub(crate) mod process;
 mod tree;
@@ -21,7 +22,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::command::{Command, Effect, Output, Program};
 use crate::lock::{self, HeldLock};
 use crate::store::{LockError, RunLock};
-use crate::{Change, Host, HostError};
+use crate::{Change, Host, HostError, PermissionChange};
 use process::{Limits, NEVER, Start, Stopped};
 
 /// Where Debian and Proxmox keep the programs of root.
@@ -78,6 +79,48 @@ impl LocalHost {
         Ok(lock)
     }
 
+    /// Runs one command to its end, with `stdin` as its standard input if there is one.
+    fn start(&self, command: &Command, stdin: Option<&File>) -> Result<Output, HostError> {
+        let program =
+            self.programs
+                .get(&command.program)
+                .ok_or_else(|| HostError::NotInstalled {
+                    program: command.program.name().to_owned(),
+                })?;
+        let limits = Limits {
+            time: command.time_limit(),
+            ..Limits::default()
+        };
+        // What only looks may go on for as long as it likes.
+        let lock = match command.effect {
+            Effect::Read => None,
+            Effect::Write => self.run_lock().upgrade(),
+        };
+        let start = Start {
+            program,
+            args: &command.args,
+            environment: &self.environment,
+            input: &[],
+            stdin,
+            inherited: lock.as_deref(),
+        };
+        process::run(&start, &limits, NEVER)
+            .map(Output::from)
+            .map_err(|stopped| stopped.of(command, &limits))
+    }
+
+    /// Sets the ACL that a change asks for on the directory that was opened for it.
+    fn set_acl(&self, change: &PermissionChange, directory: &File) -> Result<(), HostError> {
+        if change.acl.is_empty() {
+            return Ok(());
+        }
+        // setfacl takes a path only; this one leads to what was opened, whatever is at the other.
+        let command = change.setfacl("/proc/self/fd/0");
+        let output = self.start(&command, Some(directory))?;
+        let failed_with = |error| failed("change", &change.path, io::Error::other(error));
+        output.check(&command).map(drop).map_err(failed_with)
+    }
+
     /// Whoever panicked while holding it has left a whole value.
     fn run_lock(&self) -> MutexGuard<'_, Weak<File>> {
         self.run_lock.lock().unwrap_or_else(PoisonError::into_inner)
@@ -104,31 +147,7 @@ fn is_executable(path: &Utf8Path) -> bool {
 
 impl Host for LocalHost {
     fn run(&self, command: &Command) -> Result<Output, HostError> {
-        let program =
-            self.programs
-                .get(&command.program)
-                .ok_or_else(|| HostError::NotInstalled {
-                    program: command.program.name().to_owned(),
-                })?;
-        let limits = Limits {
-            time: command.time_limit(),
-            ..Limits::default()
-        };
-        // What only looks may go on for as long as it likes.
-        let lock = match command.effect {
-            Effect::Read => None,
-            Effect::Write => self.run_lock().upgrade(),
-        };
-        let start = Start {
-            program,
-            args: &command.args,
-            environment: &self.environment,
-            input: &[],
-            inherited: lock.as_deref(),
-        };
-        process::run(&start, &limits, NEVER)
-            .map(Output::from)
-            .map_err(|stopped| stopped.of(command, &limits))
+        self.start(command, None)
     }
 
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
@@ -153,9 +172,15 @@ impl Host for LocalHost {
                 let table = Utf8Path::new(permissions::MOUNTINFO_FILE);
                 let mounts =
                     fs::read_to_string(table).map_err(|source| failed("read", table, source))?;
-                permissions::change(&mounts, change)
+                let directory = permissions::change(&mounts, change)?;
+                self.set_acl(change, &directory)
             }
         }
+    }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        let first = |path: &&str| links::first(Utf8Path::new(path));
+        paths.iter().map(first).collect()
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

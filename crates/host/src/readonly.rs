@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::command::{Command, Effect, Output, Program};
 use crate::lock::HeldLock;
@@ -30,6 +30,10 @@ impl<H: Host> Host for ReadOnly<H> {
 
     fn change(&self, change: &Change) -> Result<(), HostError> {
         Err(refused(change.to_string()))
+    }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        self.0.first_links(paths)
     }
 
     fn lock(&self, path: &Utf8Path, _wait: Duration) -> Result<HeldLock, HostError> {

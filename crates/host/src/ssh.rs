@@ -196,8 +196,18 @@ impl SshHost {
             let source = io::Error::new(io::ErrorKind::Unsupported, message);
             return Err(failed("change", &change.path, source));
         }
+        let setfacl = self
+            .programs
+            .get(&Program::Setfacl)
+            .map(Utf8PathBuf::as_path);
+        if setfacl.is_none() && !change.acl.is_empty() {
+            return Err(HostError::NotInstalled {
+                program: Program::Setfacl.name().to_owned(),
+            });
+        }
         let script = self.changing(script::set_permissions(
             change,
+            setfacl,
             Utf8Path::new(MOUNTINFO_FILE),
         ));
         let answer = self.ask_file("change", &change.path, script)?;
@@ -278,6 +288,23 @@ impl Host for SshHost {
             Change::WriteParameter(path, value) => self.write_in_place(path, value),
             Change::SetPermissions(change) => self.set_permissions(change),
         }
+    }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        let Some(first) = paths.first() else {
+            return Ok(Vec::new());
+        };
+        let first = Utf8Path::new(first);
+        let answer = self.ask_file("look up", first, script::first_links(paths))?;
+        must_succeed("look up", first, &answer)?;
+        let text = into_text(answer.stdout);
+        let link = |line: &str| (line != script::NO_LINK).then(|| line.into());
+        let links: Vec<_> = text.split_terminator('\0').map(link).collect();
+        if links.len() == paths.len() {
+            return Ok(links);
+        }
+        let reason = io::Error::other("not all paths were looked at");
+        Err(failed("look up", first, reason))
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

@@ -31,6 +31,7 @@ enum Request {
     ReadFile(Utf8PathBuf),
     Change(Change),
     Lock(Utf8PathBuf),
+    FirstLinks(Vec<String>),
 }
 
 /// What a host answered.
@@ -39,6 +40,7 @@ enum Request {
 enum Answer {
     Output(Output),
     Contents(Option<String>),
+    Links(Vec<Option<Utf8PathBuf>>),
     Done,
     Failed(Failure),
 }
@@ -55,6 +57,10 @@ enum Failure {
 }
 
 impl Request {
+    fn links(paths: &[&str]) -> Self {
+        Self::FirstLinks(paths.iter().map(|path| (*path).to_owned()).collect())
+    }
+
     /// The request in words, for a message.
     fn describe(&self) -> String {
         match self {
@@ -62,6 +68,7 @@ impl Request {
             Self::ReadFile(path) => format!("read {path}"),
             Self::Change(change) => change.to_string(),
             Self::Lock(path) => format!("lock {path}"),
+            Self::FirstLinks(paths) => format!("look for links on the way to {}", paths.join(" ")),
         }
     }
 
@@ -199,6 +206,12 @@ impl<H: Host, W: Write + Send> Host for RecordHost<H, W> {
         let result = self.host.lock(path, wait);
         self.record(request, result, |_| Answer::Done)
     }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        let request = Request::links(paths);
+        let result = self.host.first_links(paths);
+        self.record(request, result, |links| Answer::Links(links.clone()))
+    }
 }
 
 /// A recording cannot be read.
@@ -288,5 +301,12 @@ impl Host for ReplayHost {
     fn lock(&self, path: &Utf8Path, _wait: Duration) -> Result<HeldLock, HostError> {
         self.done(&Request::Lock(path.to_owned()))?;
         Ok(HeldLock::nothing())
+    }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        self.answer(&Request::links(paths), |answer| match answer {
+            Answer::Links(links) => Some(links),
+            _ => None,
+        })
     }
 }

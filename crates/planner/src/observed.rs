@@ -205,6 +205,9 @@ pub struct ObservedDirectory {
     pub empty: bool,
     /// Whether the path is something else than a directory, a symbolic link included.
     pub not_a_directory: bool,
+    /// The first symbolic link on the way to it, or itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// A Proxmox storage with its effective options.

@@ -34,6 +34,7 @@ phoenix_config::codes! {
         StorageOther = "phoenix::refused::storage-other",
         ExportOtherOwner = "phoenix::refused::export-other-owner",
         NotADirectory = "phoenix::refused::not-a-directory",
+        SymbolicLink = "phoenix::refused::symbolic-link",
         ContainerFull = "phoenix::refused::container-full",
         ContainerMountTaken = "phoenix::refused::container-mount-taken",
         FileOfOthers = "phoenix::refused::file-of-others",

@@ -14,9 +14,15 @@ use super::state::{Entry, EntryKind, State};
 const GROUP: &str = "group::";
 const MASK: &str = "mask::";
 
+/// Makes a change of permissions, or says why its ACL cannot be set. `None` if the dataset is not
+/// mounted there.
+pub(super) fn change(state: &mut State, change: &PermissionChange) -> Option<Result<(), String>> {
+    set_permissions(state, change).then(|| set_acl(state, change))
+}
+
 /// Changes the root directory of a dataset, or everything in it. False if the dataset is not
 /// mounted there.
-pub(super) fn set_permissions(state: &mut State, change: &PermissionChange) -> bool {
+fn set_permissions(state: &mut State, change: &PermissionChange) -> bool {
     let top = state.mounts.at(&change.path);
     if !top.is_some_and(|mount| mount.fstype == "zfs" && mount.source == change.dataset) {
         return false;
@@ -188,6 +194,24 @@ fn rank(who: &str) -> usize {
         "other::" => 5,
         named if named.starts_with("user:") => 1,
         _ => 3,
+    }
+}
+
+/// Sets the ACL that a change asks for. Says why it cannot.
+fn set_acl(state: &mut State, change: &PermissionChange) -> Result<(), String> {
+    if change.acl.is_empty() {
+        return Ok(());
+    }
+    let entries = change.acl.iter();
+    let entries: Vec<String> = entries
+        .map(|(who, permissions)| format!("{who}{permissions}"))
+        .collect();
+    let args = ["-n", "-m", &entries.join(","), change.path.as_str()].map(str::to_owned);
+    let output = setfacl(state, &args);
+    if output.code == Some(0) {
+        Ok(())
+    } else {
+        Err(output.stderr.trim_end().to_owned())
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) fn host(drives: &[(&str, u64)]) -> State {
         mounts: system_mounts().into(),
         swaps: BTreeSet::new(),
         files: files(),
+        links: BTreeMap::new(),
         users: names(&[("nobody", 65534), ("root", 0), ("www-data", 33)]),
         groups: names(&[("nogroup", 65534), ("root", 0), ("www-data", 33)]),
         storages: Some(BTreeMap::from([("local".to_owned(), local_storage())])),

@@ -325,6 +325,10 @@ impl Host for SimHost {
         inner.end_write(fault, &failed)
     }
 
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        tree::first_links(&mut self.inner(), paths)
+    }
+
     /// Nobody else is at work on a simulated host, unless a fault with the pattern `lock PATH` says
     /// so.
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
@@ -386,11 +390,13 @@ fn make(state: &mut State, change: &Change) -> Result<(), HostError> {
                 source: kind.into(),
             })
         }
-        Change::SetPermissions(change) if access::set_permissions(state, change) => Ok(()),
-        Change::SetPermissions(change) => Err(HostError::NotMounted {
-            path: change.path.clone(),
-            dataset: change.dataset.clone(),
-        }),
+        Change::SetPermissions(permissions) => match access::change(state, permissions) {
+            Some(done) => done.map_err(file_error(change.verb(), change.path())),
+            None => Err(HostError::NotMounted {
+                path: permissions.path.clone(),
+                dataset: permissions.dataset.clone(),
+            }),
+        },
     }
 }
 

@@ -45,6 +45,10 @@ pub struct State {
     pub swaps: BTreeSet<String>,
     /// The root file system: absolute paths.
     pub files: BTreeMap<Utf8PathBuf, Entry>,
+    /// Where symbolic links lead, by their absolute paths. Those that stand in no other place lead
+    /// nowhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<Utf8PathBuf, Utf8PathBuf>,
     /// Users by name.
     pub users: BTreeMap<String, u32>,
     /// Groups by name.

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use phoenix_host::HostError;
+
 use super::state::{Entry, EntryKind, State};
+use super::{Inner, file_error};
 
 /// Why a directory could not be made, in the words of `strerror`.
 pub(super) const NOT_A_DIRECTORY: &str = "Not a directory";
@@ -96,7 +99,44 @@ impl State {
         self.mounts.at(path).is_some()
     }
 
+    /// The first symbolic link on the way to a path, itself included.
+    fn first_link(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
+        let mut above: Vec<&Utf8Path> = path.ancestors().collect();
+        above.reverse();
+        let is_link = |path: &&Utf8Path| {
+            self.entry(path)
+                .is_some_and(|entry| entry.kind == EntryKind::Symlink)
+        };
+        above.into_iter().find(is_link).map(Utf8Path::to_owned)
+    }
+
+    /// Follows the links above the last part of a path, as the kernel does.
+    fn resolve(&self, path: &Utf8Path) -> Utf8PathBuf {
+        /// As many as the kernel follows.
+        const LINKS: usize = 40;
+        let mut path = path.to_owned();
+        for _ in 0..LINKS {
+            let mut above = path.ancestors().skip(1);
+            let Some((link, target)) =
+                above.find_map(|above| Some((above.to_owned(), self.links.get(above)?)))
+            else {
+                break;
+            };
+            let rest = path.strip_prefix(&link).unwrap_or(&path).to_owned();
+            let directory = link.parent().unwrap_or(&link);
+            path = directory.join(target).join(rest);
+        }
+        path
+    }
+
     fn place(&self, path: &Utf8Path) -> Place {
+        if self.links.is_empty() {
+            return self.place_of_real(path);
+        }
+        self.place_of_real(&self.resolve(path))
+    }
+
+    fn place_of_real(&self, path: &Utf8Path) -> Place {
         match self.mounts.containing(path) {
             Some(mount) if mount.fstype == "zfs" => {
                 let inside = path.strip_prefix(&mount.target).unwrap_or(path);
@@ -106,6 +146,20 @@ impl State {
             _ => Place::Root(path.to_owned()),
         }
     }
+}
+
+/// The first symbolic link on the way to each path.
+pub(super) fn first_links(
+    inner: &mut Inner,
+    paths: &[&str],
+) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+    for path in paths {
+        inner.need_power(&format!("look-up {path}"), false)?;
+        let unusable = file_error("look up", Utf8Path::new(path));
+        inner.refresh().map_err(unusable)?;
+    }
+    let link = |path: &&str| inner.state.first_link(Utf8Path::new(path));
+    Ok(paths.iter().map(link).collect())
 }
 
 fn has_children(files: &BTreeMap<Utf8PathBuf, Entry>, directory: &Utf8Path) -> bool {

@@ -51,6 +51,18 @@ pub(super) fn must_be_served(
             format!("mount it (zfs mount {dataset}), then run phoenix again"),
         ));
     }
+    let links = host.reader().first_links(&[path]);
+    let links = links.map_err(|error| goal.host(&error))?;
+    if let Some(link) = links.into_iter().flatten().next() {
+        return Err(goal.because(
+            FailureCode::SymbolicLink,
+            format!(
+                "{link} on the way to {path} is a symbolic link, and whoever can change it decides \
+                 where that leads"
+            ),
+            "name a directory by its real path, without symbolic links",
+        ));
+    }
     match directory(goal, host, path)? {
         Some(row) if row.kind == 'd' => Ok(()),
         Some(_) => Err(goal.because(

@@ -26,23 +26,18 @@ pub(super) fn set(operation: &SetPermissions, host: &StepContext<'_>) -> Result<
     if ids_and_mode.is_empty() && acl.is_empty() {
         return Ok(Done::Unchanged);
     }
-    if !ids_and_mode.is_empty() {
-        let change = PermissionChange {
-            dataset: dataset.clone(),
-            path: path.into(),
-            uid: operation.uid,
-            gid: operation.gid,
-            mode: operation.mode,
-            recursive: operation.recursive,
-        };
-        host.change(&Change::SetPermissions(change))
-            .map_err(|error| goal.host(&error))?;
-    }
-    // After the mode, which a mask would take for its own.
-    if !operation.acl.is_empty() {
-        goal.run(host, &acl::set(path, &operation.acl))?;
-        must_be_served(goal, host, path, Some(dataset))?;
-    }
+    let differs = !ids_and_mode.is_empty();
+    let change = PermissionChange {
+        dataset: dataset.clone(),
+        path: path.into(),
+        uid: operation.uid.filter(|_| differs),
+        gid: operation.gid.filter(|_| differs),
+        mode: operation.mode.filter(|_| differs),
+        recursive: operation.recursive && differs,
+        acl: operation.acl.clone(),
+    };
+    host.change(&Change::SetPermissions(change))
+        .map_err(|error| goal.host(&error))?;
     let mut left = differing(goal, operation, host)?;
     left.extend(differing_acl(goal, operation, host)?);
     if left.is_empty() {

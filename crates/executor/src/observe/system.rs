@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::Host;
 use phoenix_planner::observed::{ObservedArc, ObservedDirectory};
 use phoenix_planner::wanted::Wanted;
@@ -99,14 +99,25 @@ pub(super) fn directories(
         .filter(answers)
         .collect();
     let rows = read_directories(host, &paths)?;
+    let links = if paths.is_empty() {
+        Vec::new()
+    } else {
+        host.first_links(&paths)?
+    };
+    let links: BTreeMap<&str, _> = paths.into_iter().zip(links).collect();
+    let link = |path: &str| links.get(path).cloned().flatten();
     Ok(rows
         .into_iter()
-        .map(|(path, row)| (path, directory(row)))
+        .map(|(path, row)| {
+            let link = link(&path).map(Utf8PathBuf::into_string);
+            (path, directory(row, link))
+        })
         .collect())
 }
 
-fn directory(row: DirectoryRow) -> ObservedDirectory {
+fn directory(row: DirectoryRow, link: Option<String>) -> ObservedDirectory {
     ObservedDirectory {
+        link,
         uid: row.uid,
         gid: row.gid,
         mode: row.mode,

@@ -10,6 +10,7 @@ mod failures;
 mod figures;
 mod hostile;
 mod import;
+mod links;
 mod observing;
 mod permissions;
 mod safety;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_executor::event::Outcome;
 use phoenix_executor::options::{ApplyOptions, Freshness};
 use phoenix_executor::{ApplyError, apply, is_stale};
@@ -319,6 +319,10 @@ impl Host for Watched {
 
     fn change(&self, change: &Change) -> Result<(), HostError> {
         self.host.change(change)
+    }
+
+    fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
+        self.host.first_links(paths)
     }
 
     fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {

@@ -21,7 +21,9 @@ use crate::{HostError, PermissionChange};
 pub(crate) const MOUNTINFO_FILE: &str = "/proc/self/mountinfo";
 
 /// Makes the change; `mounts` is the text of [`MOUNTINFO_FILE`].
-pub(crate) fn change(mounts: &str, change: &PermissionChange) -> Result<(), HostError> {
+///
+/// Returns the directory, still open.
+pub(crate) fn change(mounts: &str, change: &PermissionChange) -> Result<File, HostError> {
     let wrong = |source| failed("change", &change.path, source);
     let directory = open(change)?;
     let before = directory.metadata().map_err(wrong)?;
@@ -41,7 +43,7 @@ pub(crate) fn change(mounts: &str, change: &PermissionChange) -> Result<(), Host
     if change.recursive {
         tree::change_below(&directory, change).map_err(wrong)?;
     }
-    Ok(())
+    Ok(directory)
 }
 
 /// Confirms a change by what the directory has afterwards.
@@ -137,6 +139,7 @@ mod tests {
             gid: None,
             mode: Some(mode),
             recursive: false,
+            acl: std::collections::BTreeMap::new(),
         }
     }
 

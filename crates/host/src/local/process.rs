@@ -25,6 +25,8 @@ pub(crate) struct Start<'a> {
     pub(crate) environment: &'a [(String, String)],
     /// What it can read from standard input.
     pub(crate) input: &'a [u8],
+    /// What it has as standard input instead, if anything.
+    pub(crate) stdin: Option<&'a File>,
     /// An open file that the program and its children keep open, so that a lock on it ends with
     /// the last of them, whatever becomes of phoenix.
     pub(crate) inherited: Option<&'a File>,
@@ -116,10 +118,10 @@ pub(crate) fn run(
     limits: &Limits,
     is_complete: IsComplete<'_>,
 ) -> Result<Ended, Stopped> {
-    let input = if start.input.is_empty() {
-        Stdio::null()
-    } else {
-        in_memory(start.input)?.into()
+    let input = match start.stdin {
+        Some(stdin) => stdin.try_clone()?.into(),
+        None if start.input.is_empty() => Stdio::null(),
+        None => in_memory(start.input)?.into(),
     };
     let mut child = spawn(start, input)?;
     let result = follow(&mut child, limits, is_complete);

@@ -156,6 +156,7 @@ impl Connection {
             args,
             environment: &self.environment,
             input,
+            stdin: None,
             inherited: None,
         }
     }

@@ -174,6 +174,7 @@ printf %s {value} > \"$path\""
 /// directory below.
 pub(super) fn set_permissions(
     change: &PermissionChange,
+    setfacl: Option<&Utf8Path>,
     mountinfo: &Utf8Path,
 ) -> Result<String, QuoteError> {
     let path = word(change.path.as_str())?;
@@ -195,6 +196,13 @@ pub(super) fn set_permissions(
     // would keep the set-id bits of a directory.
     if let Some(mode) = change.mode {
         let _ = writeln!(steps, "chmod -- {:05o} . || exit 1", mode & 0o7777);
+    }
+    if let Some(program) = setfacl.filter(|_| !change.acl.is_empty()) {
+        let command = change.setfacl(".");
+        let words =
+            std::iter::once(program.as_str()).chain(command.args.iter().map(String::as_str));
+        let words = words.map(word).collect::<Result<Vec<_>, _>>()?.join(" ");
+        let _ = writeln!(steps, "{words} || exit 1");
     }
     Ok(format!(
         "path={path}
@@ -236,6 +244,25 @@ fn escape_octal(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// What [`first_links`] says of a path without one.
+pub(super) const NO_LINK: &str = "-";
+
+/// Prints the first symbolic link on the way to each path.
+pub(super) fn first_links(paths: &[&str]) -> Result<String, QuoteError> {
+    let paths = paths.iter().map(|path| word(path));
+    let paths = paths.collect::<Result<Vec<_>, _>>()?.join(" ");
+    Ok(format!(
+        "for path in {paths}; do
+    link={NO_LINK}
+    while [ -n \"$path\" ]; do
+        [ ! -L \"$path\" ] || link=$path
+        path=${{path%/*}}
+    done
+    printf '%s\\0' \"$link\"
+done"
+    ))
 }
 
 /// What a script says that holds its lock.
@@ -362,6 +389,7 @@ mod tests {
             args: &[],
             environment: &[],
             input: &framed.as_bytes()[..bytes.min(framed.len())],
+            stdin: None,
             inherited: None,
         };
         let ended = process::run(&start, &Limits::default(), NEVER).unwrap();
@@ -445,8 +473,9 @@ mod tests {
             gid: Some(owner.gid()),
             mode: Some(0o0750),
             recursive: false,
+            acl: std::collections::BTreeMap::new(),
         };
-        run_whole(&set_permissions(&change, &file).unwrap())
+        run_whole(&set_permissions(&change, None, &file).unwrap())
     }
 
     /// chmod(1) keeps the set-group-id bit of a directory unless it is told not to.
@@ -461,6 +490,30 @@ mod tests {
             Some((owner.uid(), owner.gid(), 0o750))
         );
         assert_eq!(owner.mode() & 0o7777, 0o750);
+    }
+
+    /// The directory that was opened gets it, whatever is at its path by then.
+    #[test]
+    fn an_acl_is_set_on_what_was_opened() {
+        let mounted = mounted();
+        let file = mounted.path.with_file_name("table");
+        fs::write(&file, &mounted.line).unwrap();
+        let change = PermissionChange {
+            dataset: "tank/a b".to_owned(),
+            path: mounted.path.clone(),
+            uid: None,
+            gid: None,
+            mode: None,
+            recursive: false,
+            acl: [("group:1001:".to_owned(), "r-x".to_owned())].into(),
+        };
+        // Says what it was given in place of doing it, and takes the -n for itself.
+        let echo = Utf8Path::new("/bin/echo");
+        let (text, code) = run_whole(&set_permissions(&change, Some(echo), &file).unwrap());
+        assert_eq!(code, 0);
+        assert!(text.starts_with("-m group:1001:r-x ."), "{text}");
+        let script = set_permissions(&change, Some(echo), &file.with_file_name("none")).unwrap();
+        assert!(!run_whole(&script).0.contains("group:1001"));
     }
 
     #[test]

@@ -350,6 +350,7 @@ fn permissions_change_only_where_the_dataset_is_mounted() {
             gid: None,
             mode: Some(0o777),
             recursive: false,
+            acl: std::collections::BTreeMap::new(),
         };
         let error = host()
             .change(&Change::SetPermissions(change.clone()))

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod links;
 mod local;
 mod ssh;
 mod ssh_lock;

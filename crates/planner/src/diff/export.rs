@@ -35,6 +35,7 @@ pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Ver
         .filter(|_| root.as_ref() == Some(&path));
     check_sharenfs(facts, export, own)?;
     check_foreign(facts, export, own)?;
+    check_links(facts, export)?;
     if root.as_ref() != Some(&path) {
         check_directory(facts, export, notes)?;
     }
@@ -152,6 +153,32 @@ pub(super) fn left_over(config: &Config, live: &ObservedExports) -> Option<Note>
                 .to_owned(),
         ),
     })
+}
+
+/// The server follows links, also those that somebody with access to a share has put there.
+fn check_links(facts: &Facts<'_>, export: &Export) -> Result<(), Stop> {
+    let path = &export.path;
+    let Some(link) = facts.link_to(path.as_str()) else {
+        return Ok(());
+    };
+    let way = if link == path { "is" } else { "leads through" };
+    Err(refused(
+        RefusalCode::SymbolicLink,
+        format!(
+            "{path} {way} a symbolic link{}, and whoever can change that decides what is exported",
+            at(link, path.as_str())
+        ),
+        "export a directory by its real path, without symbolic links",
+    ))
+}
+
+/// Where a link is that is not the path itself.
+pub(super) fn at(link: &str, path: &str) -> String {
+    if link == path {
+        String::new()
+    } else {
+        format!(" ({link})")
+    }
 }
 
 /// A path that is not a dataset's own directory must be there by itself.

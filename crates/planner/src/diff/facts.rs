@@ -220,6 +220,11 @@ impl<'a> Facts<'a> {
         declared.is_some_and(|declared| declared.is_volume())
     }
 
+    /// The first symbolic link on the way to a directory.
+    pub(super) fn link_to(&self, path: &str) -> Option<&'a str> {
+        self.observed.directories.get(path)?.link.as_deref()
+    }
+
     /// An inheritable property of a dataset once the plan is done; `None` where nothing sets it.
     pub(super) fn inheritable(&self, dataset: &'a str, name: &str) -> Option<&str> {
         let mut at = dataset;

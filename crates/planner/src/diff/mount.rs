@@ -4,6 +4,7 @@ use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::BindMount;
 
+use super::export::at;
 use super::facts::Facts;
 use super::mount_value::MountValue;
 use super::placement::{MOUNT_POINTS, Placement};
@@ -111,6 +112,17 @@ fn note_missing_container(facts: &Facts<'_>, mount: &BindMount, notes: &mut Note
 /// in it, and `pct set` does not look.
 fn check_source(facts: &Facts<'_>, mount: &BindMount, notes: &mut Notes) -> Result<(), Stop> {
     let path = &mount.host_path;
+    if let Some(link) = facts.link_to(path.as_str()) {
+        let way = if link == path { "is" } else { "leads through" };
+        return Err(refused(
+            RefusalCode::SymbolicLink,
+            format!(
+                "{path} {way} a symbolic link{}, and a container with such a mount does not start",
+                at(link, path.as_str())
+            ),
+            "name a directory by its real path, without symbolic links",
+        ));
+    }
     if let Some(dataset) = &mount.dataset
         && facts.mounted_at(dataset)? == *path
     {

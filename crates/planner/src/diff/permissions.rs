@@ -12,6 +12,7 @@ use crate::refusal::RefusalCode;
 
 /// What ZFS gives the root directory of a new dataset: root, root, `rwxr-xr-x`.
 const FRESH: ObservedDirectory = ObservedDirectory {
+    link: None,
     uid: 0,
     gid: 0,
     mode: 0o755,

@@ -420,6 +420,24 @@ fn mounts_wait_for_what_is_not_there_yet() {
             ],
         },
         Case {
+            name: "symbolic link on the way",
+            file: &[(
+                "/bind_mounts/0",
+                r#"{"container": 101, "host_path": "/tank/data/x", "target": "/x"}"#,
+            )],
+            host: |host| {
+                let below = ObservedDirectory {
+                    link: Some("/tank/data".to_owned()),
+                    ..ObservedDirectory::default()
+                };
+                host.directories.insert("/tank/data/x".into(), below);
+            },
+            plan: &[
+                "refuse mount:101:/x: /tank/data/x leads through a symbolic link (/tank/data), and a \
+                 container with such a mount does not start",
+            ],
+        },
+        Case {
             name: "running container, changed mount point",
             file: &[("/bind_mounts/0/read_only", "true")],
             host: |host| host.containers.get_mut(&101).unwrap().running = true,

@@ -159,6 +159,7 @@ fn permissions_change_the_dataset_and_never_the_directory_below_it() {
         gid: None,
         mode: Some(0o2770),
         recursive: false,
+        acl: std::collections::BTreeMap::new(),
     };
     host.change(&Change::SetPermissions(change.clone()))
         .unwrap();

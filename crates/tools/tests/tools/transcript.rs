@@ -173,6 +173,7 @@ fn a_read_only_host_passes_reads_and_nothing_else() {
         gid: None,
         mode: Some(0o755),
         recursive: false,
+        acl: std::collections::BTreeMap::new(),
     };
     for result in [
         host.write_file(file, ""),

@@ -292,7 +292,7 @@ fn trap_12_a_source_that_would_keep_the_container_from_starting_is_not_mounted()
     })
     .unwrap();
     let reason = refusal(&plan(&text, &host), "mount:101:/models");
-    assert!(reason.contains("not a directory"), "{reason}");
+    assert!(reason.contains("is a symbolic link"), "{reason}");
     assert_eq!(writes(&host, "pct"), [""; 0]);
 }
 
