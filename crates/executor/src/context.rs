@@ -87,6 +87,11 @@ impl<'a> StepContext<'a> {
         self.reads.lock(path, wait)
     }
 
+    /// Opens disks for phoenix alone. It writes nothing, so nobody is told. See [`Host::hold_disks`].
+    pub(crate) fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        self.reads.change(|host| host.hold_disks(disks))
+    }
+
     fn tell_change<T>(
         &self,
         argv: Vec<String>,

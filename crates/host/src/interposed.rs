@@ -52,6 +52,10 @@ where
         self.host.first_links(paths)
     }
 
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        self.host.hold_disks(disks)
+    }
+
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
         self.host.lock(path, wait)
     }

@@ -68,6 +68,20 @@ pub trait Host: Send + Sync {
         })
     }
 
+    /// Opens block devices for this process alone (`O_EXCL`), all of them or none, so that nobody
+    /// can mount one or build on it until the value of its place is dropped; over a connection all
+    /// end with the first. The kernel knows of users that no list shows: mounts of another
+    /// namespace, members of a btrfs, what a driver has opened. A disk is not to be had while a
+    /// partition of it is, and the other way round. Only hosts whose disks can be erased have this.
+    ///
+    /// # Errors
+    /// When one of them is in use, or cannot be opened.
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        Err(HostError::Unsupported {
+            what: format!("opening {} for nobody else", disks.join(", ")),
+        })
+    }
+
     /// [`Change::WriteFile`].
     ///
     /// # Errors
@@ -102,6 +116,10 @@ impl<H: Host + ?Sized> Host for &H {
 
     fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
         (**self).first_links(paths)
+    }
+
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        (**self).hold_disks(disks)
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {
@@ -146,7 +164,7 @@ pub enum HostError {
     /// A file could not be read or written.
     #[error("cannot {verb} {path}")]
     File {
-        /// `read`, `write`, `change`, `lock`.
+        /// `read`, `write`, `change`, `lock`, `open`.
         verb: &'static str,
         /// Which file.
         path: Utf8PathBuf,
@@ -180,6 +198,12 @@ pub enum HostError {
         path: Utf8PathBuf,
         /// How long phoenix has waited.
         seconds: u64,
+    },
+    /// The kernel does not give a block device to one alone: somebody has it.
+    #[error("{device} is in use: the kernel has it open for somebody else")]
+    InUse {
+        /// The device.
+        device: String,
     },
     /// This kind of host cannot do that.
     #[error("this host cannot do that: {what}")]

@@ -4,6 +4,7 @@
 //! shell and without the caller's environment. No program can hold its caller for longer than its
 //! time limit, not even one that hangs inside the kernel.
 
+mod exclusive;
 pub(crate) mod file;
 mod links;
 pub(crate) mod permissions;
@@ -181,6 +182,11 @@ impl Host for LocalHost {
     fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
         let first = |path: &&str| links::first(Utf8Path::new(path));
         paths.iter().map(first).collect()
+    }
+
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        let files = disks.iter().map(|disk| exclusive::open(disk));
+        files.map(|file| file.map(HeldLock::new)).collect()
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

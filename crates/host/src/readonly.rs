@@ -36,6 +36,10 @@ impl<H: Host> Host for ReadOnly<H> {
         self.0.first_links(paths)
     }
 
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        Err(refused(format!("holding {}", disks.join(", "))))
+    }
+
     fn lock(&self, path: &Utf8Path, _wait: Duration) -> Result<HeldLock, HostError> {
         Err(refused(format!("locking {path}")))
     }

@@ -10,6 +10,7 @@
 
 mod connection;
 mod error;
+mod exclusive;
 mod lock;
 mod place;
 mod script;
@@ -305,6 +306,10 @@ impl Host for SshHost {
         }
         let reason = io::Error::other("not all paths were looked at");
         Err(failed("look up", first, reason))
+    }
+
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        exclusive::hold(self, disks)
     }
 
     fn lock(&self, path: &Utf8Path, wait: Duration) -> Result<HeldLock, HostError> {

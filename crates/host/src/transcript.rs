@@ -31,6 +31,7 @@ enum Request {
     ReadFile(Utf8PathBuf),
     Change(Change),
     Lock(Utf8PathBuf),
+    HoldDisks(Vec<String>),
     FirstLinks(Vec<String>),
 }
 
@@ -57,6 +58,10 @@ enum Failure {
 }
 
 impl Request {
+    fn hold(disks: &[&str]) -> Self {
+        Self::HoldDisks(disks.iter().map(|disk| (*disk).to_owned()).collect())
+    }
+
     fn links(paths: &[&str]) -> Self {
         Self::FirstLinks(paths.iter().map(|path| (*path).to_owned()).collect())
     }
@@ -68,6 +73,7 @@ impl Request {
             Self::ReadFile(path) => format!("read {path}"),
             Self::Change(change) => change.to_string(),
             Self::Lock(path) => format!("lock {path}"),
+            Self::HoldDisks(disks) => format!("hold {}", disks.join(" ")),
             Self::FirstLinks(paths) => format!("look for links on the way to {}", paths.join(" ")),
         }
     }
@@ -212,6 +218,12 @@ impl<H: Host, W: Write + Send> Host for RecordHost<H, W> {
         let result = self.host.first_links(paths);
         self.record(request, result, |links| Answer::Links(links.clone()))
     }
+
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        let request = Request::hold(disks);
+        let result = self.host.hold_disks(disks);
+        self.record(request, result, |_| Answer::Done)
+    }
 }
 
 /// A recording cannot be read.
@@ -308,5 +320,10 @@ impl Host for ReplayHost {
             Answer::Links(links) => Some(links),
             _ => None,
         })
+    }
+
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        self.done(&Request::hold(disks))?;
+        Ok(disks.iter().map(|_| HeldLock::nothing()).collect())
     }
 }

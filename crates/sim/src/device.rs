@@ -79,11 +79,11 @@ impl State {
             .iter()
             .map(|name| format!("/dev/{name}"))
             .collect();
-        let held = !disk.holders.is_empty()
-            || disk
-                .partitions
-                .iter()
-                .any(|(number, partition)| part(number) && !partition.holders.is_empty());
+        let held = disk.held
+            || !disk.holders.is_empty()
+            || disk.partitions.iter().any(|(number, partition)| {
+                part(number) && (partition.held || !partition.holders.is_empty())
+            });
         held || paths
             .iter()
             .any(|path| self.mounts.of(path).next().is_some())
@@ -145,7 +145,7 @@ impl State {
             size,
             kind: ZFS_PARTITION.to_owned(),
             signatures: zfs_labels(size, pool, guid),
-            holders: Vec::new(),
+            ..Partition::default()
         };
         let reserved = Partition {
             size: 8 << 20,
@@ -233,7 +233,7 @@ pub(super) fn add_signature(disk: &mut Disk, kind: &str, guid: u64) {
                 size,
                 kind: ZFS_PARTITION.to_owned(),
                 signatures: zfs_labels(size, "oldpool", guid),
-                holders: Vec::new(),
+                ..Partition::default()
             };
             disk.partitions.insert(1, partition);
         }

@@ -89,7 +89,7 @@ fn system_disk() -> Disk {
             uuid: Some(ROOT_UUID.to_owned()),
             label: None,
         }],
-        holders: Vec::new(),
+        ..Partition::default()
     };
     Disk {
         size: SIZE,

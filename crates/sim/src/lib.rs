@@ -18,6 +18,7 @@ mod files;
 mod fresh;
 mod half_table;
 mod health;
+mod held;
 mod mount;
 mod nfs;
 mod pct;
@@ -47,6 +48,7 @@ pub use fault::{Fault, FaultKind};
 pub use store::SimError;
 
 use deed::Deed;
+use held::Held;
 use state::State;
 use store::Store;
 
@@ -54,6 +56,8 @@ use store::Store;
 #[derive(Debug)]
 pub struct SimHost {
     inner: Mutex<Inner>,
+    /// The devices that are open for their holder alone.
+    held: Held,
 }
 
 #[derive(Debug)]
@@ -102,6 +106,7 @@ impl SimHost {
         };
         Self {
             inner: Mutex::new(inner),
+            held: Held::default(),
         }
     }
 
@@ -291,6 +296,9 @@ impl Host for SimHost {
             Some(FaultKind::Hang) => return Err(timed_out()),
             Some(FaultKind::Late | FaultKind::Kill | FaultKind::KillLate) | None => {}
         }
+        if writes && self.held.keeps_from(&inner.state, command) {
+            return Ok(held::busy(command));
+        }
         let output = if writes {
             let deed = || Deed::Run(command.clone());
             inner
@@ -327,6 +335,10 @@ impl Host for SimHost {
 
     fn first_links(&self, paths: &[&str]) -> Result<Vec<Option<Utf8PathBuf>>, HostError> {
         tree::first_links(&mut self.inner(), paths)
+    }
+
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        held::hold(&mut self.inner(), &self.held, disks)
     }
 
     /// Nobody else is at work on a simulated host, unless a fault with the pattern `lock PATH` says

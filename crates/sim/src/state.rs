@@ -106,6 +106,9 @@ pub struct Disk {
     /// Device-mapper and MD devices built on the whole disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Holder>,
+    /// Open for somebody alone of whom `lsblk` shows nothing: a mount of another namespace.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// What an NVMe drive says about itself.
     #[serde(default, skip_serializing_if = "DriveHealth::is_default")]
     pub health: DriveHealth,
@@ -168,6 +171,9 @@ pub struct Partition {
     /// Device-mapper and MD devices built on the partition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Holder>,
+    /// As [`Disk::held`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// A block device that is built on another one and keeps it open.

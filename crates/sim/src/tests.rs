@@ -179,7 +179,7 @@ fn scsi_host() -> SimHost {
                 size: 40 << 20,
                 kind: "0fc63daf-8483-4772-8e79-3d69d8477de4".to_owned(),
                 signatures: vec![signature],
-                holders: Vec::new(),
+                ..Partition::default()
             };
             sdc.partitions.insert(number, partition);
         }

@@ -2,7 +2,7 @@
 
 use phoenix_lab::guest::drive_path;
 
-use crate::host::Host;
+use crate::host::{CONFIG, Host};
 
 #[test]
 fn a_drive_that_carries_something_is_refused_and_left_alone() {
@@ -59,6 +59,56 @@ fn a_drive_that_carries_something_is_refused_and_left_alone() {
             host.shell(&clean_up);
         }
     }
+}
+
+/// Both drives of a mirror may be erased, and only the kernel knows that one of them is in use.
+#[test]
+fn a_granted_wipe_erases_no_drive_while_the_kernel_keeps_one_of_them() {
+    let host = Host::pristine();
+    let (free, used) = (drive_path("PHX2TA01"), drive_path("PHX2TB02"));
+    host.shell(&format!(
+        "mkfs.ext4 -q -F -E nodiscard {free} 64M && sgdisk -Z {used} && sgdisk -n 1:0:+1G {used} && \
+         udevadm settle && mkfs.ext4 -q -F -E nodiscard {used}-part1 && udevadm settle && \
+         mkdir -p /mnt/elsewhere && sync"
+    ));
+    let kept = [
+        // A service's own mounts show nowhere else.
+        (
+            "mounted in another namespace",
+            format!("unshare -m sh -c 'mount -o ro {used}-part1 /mnt/elsewhere && exec sleep 600'"),
+        ),
+        (
+            "a partition that a program has for itself",
+            format!(
+                "perl -e 'use Fcntl; sysopen(F, \"{used}-part1\", O_RDONLY|O_EXCL) or die; sleep 600'"
+            ),
+        ),
+        (
+            "a drive that a program has for itself",
+            format!(
+                "perl -e 'use Fcntl; sysopen(F, \"{used}\", O_RDONLY|O_EXCL) or die; sleep 600'"
+            ),
+        ),
+    ];
+    for (what, keep) in kept {
+        host.shell(&format!(
+            "({keep}) >/dev/null 2>&1 </dev/null & echo $! > /run/keeper; sleep 3; kill -0 $(cat /run/keeper)"
+        ));
+        let before = [&free, &used].map(|drive| fingerprint(&host, drive));
+        let ended = host.phoenix(&format!(
+            "apply {CONFIG} --yes --target pool:quickOS --allow wipe:PHX2TA01 --allow wipe:PHX2TB02"
+        ));
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, 1, "{what}: {said}");
+        assert!(said.contains("no disk was erased"), "{what}: {said}");
+        let after = [&free, &used].map(|drive| fingerprint(&host, drive));
+        assert_eq!(after, before, "{what}: no drive may change");
+        host.shell("pkill -P $(cat /run/keeper); kill $(cat /run/keeper) 2>/dev/null; sleep 1; udevadm settle");
+    }
+    let ended = host.phoenix(&format!(
+        "apply {CONFIG} --yes --target pool:quickOS --allow wipe:PHX2TA01 --allow wipe:PHX2TB02"
+    ));
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
 }
 
 /// The places where every file system, pool label and partition table leaves its marks.

@@ -1,6 +1,7 @@
 //! Looks at disks again right before they are written, and erases what the user has granted.
 
 use camino::Utf8Path;
+use phoenix_host::HostError;
 use phoenix_host::lock::HeldLock;
 use phoenix_planner::observed::Obstacle;
 use phoenix_planner::plan::PlannedDisk;
@@ -37,28 +38,39 @@ pub(super) fn look(goal: Goal<'_>, host: &StepContext<'_>) -> Result<Look, Failu
     })
 }
 
-/// Makes every disk ready to be written: all are compared with the plan before the first of them
-/// is erased, and all must be blank afterwards.
+/// Makes every disk ready to be written: all are compared with the plan, and held by phoenix alone,
+/// before the first of them is erased, and all must be blank afterwards. Adds each disk to `erased`
+/// before it is touched.
 pub(super) fn prepare(
     goal: Goal<'_>,
     host: &StepContext<'_>,
     before: &Look,
     disks: &[&PlannedDisk],
+    erased: &mut Vec<String>,
 ) -> Result<(), Failure> {
     let before = &before.inventory;
     let mut to_erase = Vec::new();
     for planned in disks {
         let disk = same_disk(goal, before, planned)?;
-        if must_be_erased(goal, disk, planned)? {
-            to_erase.push(disk);
-        }
+        to_erase.push((disk, must_be_erased(goal, disk, planned)?, &planned.path));
     }
-    if to_erase.is_empty() {
+    if !to_erase.iter().any(|(_, erase, _)| *erase) {
         return Ok(());
     }
-    for disk in to_erase {
+    let all: Vec<&Disk> = to_erase.iter().map(|(disk, ..)| *disk).collect();
+    let held = hold(goal, host, before, &all)?;
+    let mut kept = Vec::new();
+    for ((disk, erase, path), held) in to_erase.into_iter().zip(held) {
+        if !erase {
+            kept.push(held);
+            continue;
+        }
+        // wipefs takes the disk for itself as well; the ones behind it are held until then.
+        drop(held);
+        erased.push(path.clone());
         erase_disk(goal, host, before, disk)?;
     }
+    drop(kept);
     let (_, after) = host.reads.disks().map_err(|error| goal.read(&error))?;
     for planned in disks {
         let disk = same_disk(goal, &after, planned)?;
@@ -72,6 +84,63 @@ pub(super) fn prepare(
         }
     }
     Ok(())
+}
+
+/// Holds all disks of a step at once. The kernel has a partition or its disk for one alone, never both,
+/// and a disk only while nobody has a partition of it: each partition is tried by itself, so that
+/// the one that is in use is named, and then the disks are held.
+fn hold(
+    goal: Goal<'_>,
+    host: &StepContext<'_>,
+    inventory: &Inventory,
+    disks: &[&Disk],
+) -> Result<Vec<HeldLock>, Failure> {
+    let in_use = |error: HostError| {
+        match &error {
+        HostError::InUse { .. } => goal.because(
+            FailureCode::DiskInUse,
+            format!("{error}; no disk was erased"),
+            "find out what uses it (mounts of containers and services, btrfs filesystem show, fuser \
+             -v) and end that, or name another disk in the file",
+        ),
+        _ => goal.host(&error),
+    }
+    };
+    for disk in disks {
+        let partitions: Vec<&str> = partitions(inventory, disk).collect();
+        drop(host.hold_disks(&partitions).map_err(in_use)?);
+    }
+    let disks: Vec<&str> = disks.iter().map(|disk| disk.path.as_str()).collect();
+    host.hold_disks(&disks).map_err(in_use)
+}
+
+fn partitions<'a>(inventory: &'a Inventory, disk: &'a Disk) -> impl Iterator<Item = &'a str> {
+    let partitions = disk.partitions.iter();
+    partitions
+        .filter_map(|name| inventory.devices.get(name))
+        .map(|partition| partition.path.as_str())
+}
+
+/// Adds to a failure which disks had been erased before it, and takes away the advice to grant more:
+/// what was on them is lost, and another grant would only widen that.
+pub(super) fn after_erasing(failure: Failure, erased: &[String]) -> Failure {
+    if erased.is_empty() {
+        return failure;
+    }
+    let help = failure.help.filter(|help| !help.contains("--allow"));
+    let help = help.map_or(String::new(), |help| format!("{help}; "));
+    Failure {
+        message: format!(
+            "{}; by then phoenix had begun to erase {}",
+            failure.message,
+            erased.join(", ")
+        ),
+        help: Some(format!(
+            "{help}what was on the erased disks is gone, and no further grant is needed for them: once \
+             the reason is mended, run phoenix again"
+        )),
+        ..failure
+    }
 }
 
 /// Confirms that every disk is still the one that the plan saw.
@@ -145,12 +214,7 @@ fn erase_disk(
     inventory: &Inventory,
     disk: &Disk,
 ) -> Result<(), Failure> {
-    let partitions: Vec<&str> = disk
-        .partitions
-        .iter()
-        .filter_map(|name| inventory.devices.get(name))
-        .map(|partition| partition.path.as_str())
-        .collect();
+    let partitions: Vec<&str> = partitions(inventory, disk).collect();
     if !partitions.is_empty() {
         goal.run(host, &erase(&partitions))?;
     }

@@ -308,6 +308,7 @@ fn host_code(error: &HostError) -> FailureCode {
         HostError::NotInstalled { .. } => FailureCode::ToolMissing,
         HostError::TimedOut { .. } => FailureCode::TimedOut,
         HostError::NotMounted { .. } => FailureCode::NotMounted,
+        HostError::InUse { .. } => FailureCode::DiskInUse,
         HostError::Locked { .. } => FailureCode::Locked,
         HostError::Disconnected { .. } => FailureCode::Disconnected,
         HostError::File { source, .. } => match source.kind() {

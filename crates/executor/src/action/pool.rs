@@ -37,12 +37,27 @@ pub(super) fn create(
     if look.pools.pools.contains_key(pool) {
         return compare(operation, goal, host, &look.inventory).map(|()| Done::Unchanged);
     }
+    let mut erased = Vec::new();
+    create_on(operation, goal, host, retry_pause, &look, &mut erased)
+        .map_err(|failure| disks::after_erasing(failure, &erased))
+}
+
+/// Makes a pool that does not exist. Adds each disk to `erased` before it is touched.
+fn create_on(
+    operation: &CreatePool,
+    goal: Goal<'_>,
+    host: &StepContext<'_>,
+    retry_pause: Duration,
+    look: &disks::Look,
+    erased: &mut Vec<String>,
+) -> Result<Done, Failure> {
+    let pool = &operation.pool;
     let disks: Vec<_> = operation
         .vdevs
         .iter()
         .flat_map(|vdev| &vdev.disks)
         .collect();
-    disks::prepare(goal, host, &look, &disks)?;
+    disks::prepare(goal, host, look, &disks, erased)?;
     let command = zpool::create(&spec(operation));
     match create_despite_udev(goal, host, &command, retry_pause)? {
         // Made, and somebody else mounts its root dataset just now.

@@ -161,7 +161,7 @@ fn partition(state: &mut State) {
         size: 8 << 20,
         kind: kind.to_owned(),
         signatures: Vec::new(),
-        holders: Vec::new(),
+        ..Partition::default()
     };
     disk.table = Some("gpt".to_owned());
     disk.partitions = BTreeMap::from([

@@ -325,6 +325,10 @@ impl Host for Watched {
         self.host.first_links(paths)
     }
 
+    fn hold_disks(&self, disks: &[&str]) -> Result<Vec<HeldLock>, HostError> {
+        self.host.hold_disks(disks)
+    }
+
     fn lock(&self, path: &Utf8Path, _: Duration) -> Result<HeldLock, HostError> {
         assert_eq!(path, "/run/lock/pve-diskmanage.lck");
         assert!(!self.held.swap(true, Ordering::SeqCst), "taken twice");
@@ -410,4 +414,72 @@ fn a_disk_lock_that_another_task_keeps_costs_that_pool_and_nothing_else() {
     );
     assert_eq!(outcome(&report, "pool:quickOS").outcome, Outcome::Changed);
     set_up(&config, &host);
+}
+
+/// Whoever has a disk open for itself shows in no list.
+#[test]
+fn a_disk_that_the_kernel_does_not_give_away_stops_the_step_before_the_first_erase() {
+    let other = "nvme-Samsung_SSD_990_PRO_2TB_SIM2TB0002";
+    let in_use: [fn(&mut phoenix_sim::state::State); 2] = [
+        |state| state.disks.get_mut("nvme1n1").unwrap().held = true,
+        |state| {
+            let disk = state.disks.get_mut("nvme1n1").unwrap();
+            disk.partitions.get_mut(&1).unwrap().held = true;
+        },
+    ];
+    let first = "nvme-Samsung_SSD_990_PRO_2TB_SIM2TA0001";
+    for (edit, device) in in_use
+        .into_iter()
+        .zip(["/dev/nvme1n1p1 is", "/dev/nvme1n1p1 is"])
+    {
+        let (config, host) = (config(EVERYTHING), SimHost::fresh());
+        for (disk, kind) in [(first, "ext4"), (other, "zfs_member")] {
+            host.add_signature(disk, kind).unwrap();
+        }
+        let granted = PlanOptions {
+            grants: Grants {
+                wipe: BTreeSet::from([first.to_owned(), other.to_owned()]),
+                ..Grants::default()
+            },
+            ..PlanOptions::default()
+        };
+        let plan = plan_with(&config, &host, &granted);
+        host.edit(edit).unwrap();
+        let before = host.state().disks;
+        let report = run(&plan, &host);
+        let failed = message(&report, "pool:quickOS");
+        assert!(failed.contains(device), "{failed}");
+        assert!(failed.contains("no disk was erased"), "{failed}");
+        let after = host.state().disks;
+        for disk in ["nvme0n1", "nvme1n1"] {
+            assert_eq!(before[disk], after[disk], "{failed}");
+        }
+    }
+}
+
+#[test]
+fn a_pool_that_fails_after_an_erase_says_so_and_asks_for_no_further_grant() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    host.add_signature(DISK, "ext4").unwrap();
+    let granted = PlanOptions {
+        grants: Grants {
+            wipe: BTreeSet::from([DISK.to_owned()]),
+            ..Grants::default()
+        },
+        ..PlanOptions::default()
+    };
+    let plan = plan_with(&config, &host, &granted);
+    host.add_fault(Fault {
+        pattern: "zpool create*fastData*".to_owned(),
+        nth: 1,
+        kind: FaultKind::Fail,
+    })
+    .unwrap();
+    let report = run(&plan, &host);
+    let error = outcome(&report, "pool:fastData").error.clone().unwrap();
+    let disk = format!("begun to erase /dev/disk/by-id/{DISK}");
+    assert!(error.message.contains(&disk), "{}", error.message);
+    let help = error.help.unwrap();
+    assert!(!help.contains("--allow"), "{help}");
+    assert!(help.contains("is gone"), "{help}");
 }

@@ -135,7 +135,7 @@ pub(crate) fn run(
 #[derive(Debug)]
 pub(crate) struct Resident {
     child: Child,
-    input: ChildStdin,
+    input: Option<ChildStdin>,
     grace: Duration,
 }
 
@@ -158,7 +158,7 @@ impl Resident {
                 let grace = limits.grace;
                 let resident = Self {
                     child,
-                    input,
+                    input: Some(input),
                     grace,
                 };
                 Ok((Some(resident), answer))
@@ -175,9 +175,20 @@ impl Resident {
         }
     }
 
+    /// Lets the program read to the end of its input, and waits until it has ended by itself.
+    pub(crate) fn finish(mut self) {
+        drop(self.input.take());
+        let pid = Pid::from_child(&self.child);
+        if let Ok(ended) = pidfd_open(pid, PidfdFlags::empty()) {
+            // One that does not is killed as this value ends.
+            let _ = ready(std::iter::once(ended.as_fd()), self.grace);
+        }
+    }
+
     /// Gives the program more to read.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.input.write_all(bytes)
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        self.input.as_mut().ok_or_else(closed)?.write_all(bytes)
     }
 }
 
@@ -196,8 +207,16 @@ fn in_memory(bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Held for writing while a descriptor is open that the next program, and no other, is to inherit.
+/// Held for writing while a descriptor is open that the next program, and no other, is to inherit,
+/// and while one is closed of which no program may have a copy afterwards.
 static STARTING: RwLock<()> = RwLock::new(());
+
+/// Closes a file for good: between its start and its first own instruction a program has copies of
+/// all files of phoenix, which would keep a device open.
+pub(crate) fn close(file: File) {
+    let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    drop(file);
+}
 
 #[expect(
     clippy::disallowed_methods,

@@ -41,6 +41,8 @@ pub(super) struct Connection {
     /// One lock of other programs at a time: those who wait for it have a session each, and whoever
     /// holds it needs more.
     locks: Arc<Slots>,
+    /// One holder of disks at a time: it takes the place of an exchange, and needs more of them.
+    holders: Arc<Slots>,
 }
 
 /// What a script has left behind.
@@ -91,6 +93,7 @@ impl Connection {
             environment: options.environment.clone(),
             exchanges: Slots::new(EXCHANGES),
             locks: Slots::new(1),
+            holders: Slots::new(1),
         };
         let mut args = vec!["-N".to_owned()];
         args.extend(connection.args(&MASTER, &[]));
@@ -118,6 +121,11 @@ impl Connection {
     /// The right to wait for a lock of other programs, or to hold it.
     pub(super) fn lock_slot(&self, wait: Duration) -> Option<Slot> {
         self.locks.take_within(wait)
+    }
+
+    /// The right to hold disks, and a session for it.
+    pub(super) fn hold_slots(&self) -> [Slot; 2] {
+        [self.holders.take(), self.exchanges.take()]
     }
 
     /// Runs a script to its end on the other side.

@@ -368,6 +368,46 @@ const WHO_IS_BUSY: &str = r#"who_is_busy() {
     printf '%s' "${found:-$signed}"
 }"#;
 
+/// What opens devices for nobody else and says so, and then waits until it has read all.
+const HOLD_DISKS: &str = r#"
+use strict;
+use Errno;
+use Fcntl;
+my ($mark, @devices) = @ARGV;
+sub answer { local $| = 1; printf "%s<%s\n%s>0\n", $mark, join("\n", @_), $mark; }
+my @held;
+for my $device (@devices) {
+    my ($file, $opened);
+    for (1 .. 10) {
+        $opened = sysopen($file, $device, O_RDONLY | O_EXCL | O_NONBLOCK);
+        last if $opened || !$!{EBUSY};
+        select(undef, undef, undef, 0.1);
+    }
+    if (!$opened) {
+        answer($!{EBUSY} ? "busy" : "failed", $device, "$!");
+        exit 0;
+    }
+    push @held, $file;
+}
+answer("held");
+alarm 600;
+1 while <STDIN>;
+"#;
+
+/// Holds disks until its input ends.
+pub(super) fn hold_disks(disks: &[&str], mark: &str) -> Result<String, QuoteError> {
+    let disks = disks.iter().map(|disk| word(disk));
+    let disks = disks.collect::<Result<Vec<_>, _>>()?.join(" ");
+    let program = word(HOLD_DISKS)?;
+    Ok(format!(
+        "{{
+{PROLOGUE}command -v perl >/dev/null || {{ echo 'it has no perl' >&2; exit 1; }}
+exec perl -e {program} -- {mark} {disks}
+}}
+"
+    ))
+}
+
 /// After how much silence the other side gives the run lock back.
 pub(super) const LOCK_SILENCE_SECONDS: u64 = 60;
 

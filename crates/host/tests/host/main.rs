@@ -8,6 +8,7 @@
 
 mod links;
 mod local;
+mod loops;
 mod ssh;
 mod ssh_lock;
 #[path = "../support/sshd.rs"]
