@@ -9,7 +9,7 @@ const NAME: &str = "phoenix_hypervisor_config.json";
 /// Makes a file, or the directory that it is in, somebody else's.
 type Give = fn(&Scenario);
 
-const DOUBTFUL: [(&str, Give, &str); 5] = [
+const DOUBTFUL: [(&str, Give, &str); 7] = [
     (
         "of another user",
         |scenario| chown(scenario.path(NAME), Some(1000), None).unwrap(),
@@ -41,6 +41,28 @@ const DOUBTFUL: [(&str, Give, &str); 5] = [
             chown(scenario.path(""), Some(1000), None).unwrap();
         },
         "can be replaced",
+    ),
+    (
+        "that a link leads to through another user's directory",
+        |scenario| {
+            for (directory, owner) in [("theirs", 1000), ("ours", 0)] {
+                std::fs::create_dir(scenario.path(directory)).unwrap();
+                chown(scenario.path(directory), Some(owner), None).unwrap();
+            }
+            std::fs::rename(scenario.path(NAME), scenario.path("ours/real.json")).unwrap();
+            symlink("../ours/real.json", scenario.path("theirs/link")).unwrap();
+            symlink("theirs/link", scenario.path(NAME)).unwrap();
+        },
+        "/theirs belongs to user 1000",
+    ),
+    (
+        "behind another user's link",
+        |scenario| {
+            std::fs::rename(scenario.path(NAME), scenario.path("real.json")).unwrap();
+            symlink("real.json", scenario.path(NAME)).unwrap();
+            std::os::unix::fs::lchown(scenario.path(NAME), Some(1000), None).unwrap();
+        },
+        "a link, belongs to user 1000",
     ),
 ];
 
