@@ -35,8 +35,6 @@ pub struct LocalHost {
     programs: BTreeMap<Program, Utf8PathBuf>,
     /// What the programs get.
     environment: Vec<(String, String)>,
-    /// Held while a file is replaced.
-    replacing: Mutex<()>,
     /// The lock of the run that changes this host, if there is one.
     run_lock: Mutex<Weak<File>>,
 }
@@ -59,7 +57,6 @@ impl LocalHost {
         Self {
             programs: Program::ALL.into_iter().filter_map(find).collect(),
             environment: environment(&names.join(":")),
-            replacing: Mutex::default(),
             run_lock: Mutex::default(),
         }
     }
@@ -158,14 +155,7 @@ impl Host for LocalHost {
     fn change(&self, change: &Change) -> Result<(), HostError> {
         let wrong = |source| failed(change.verb(), change.path(), source);
         match change {
-            Change::WriteFile(path, contents) => {
-                // A panic elsewhere leaves an unfinished file at most, which is taken away.
-                let _alone = self
-                    .replacing
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                file::replace(path, contents).map_err(wrong)
-            }
+            Change::WriteFile(path, contents) => file::replace(path, contents).map_err(wrong),
             Change::WriteParameter(path, value) => {
                 file::write_parameter(path, value).map_err(wrong)
             }

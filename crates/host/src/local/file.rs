@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 
 use camino::{Utf8Component, Utf8Path};
+use rustix::fs::{FlockOperation, flock};
+use tempfile::NamedTempFile;
 
 /// The largest file that is read, in bytes. What phoenix reads has some kilobytes.
 pub(crate) const LIMIT: u64 = 16 * 1024 * 1024;
@@ -47,7 +49,7 @@ pub(crate) const UNFINISHED: (&str, &str) = (".phoenix-", ".tmp");
 
 /// Replaces a file: whoever reads it, and whatever happens to the machine, sees the old contents
 /// or the new ones. Its directory is made if only that is missing. What killed runs have left behind
-/// in it is taken away, so only one file of a host may be replaced at a time.
+/// in it is taken away.
 pub(crate) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
     let directory = directory_of(path)?;
     let old = match fs::symlink_metadata(path) {
@@ -60,11 +62,7 @@ pub(crate) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
         make_directory(directory)?;
     }
     remove_unfinished(directory)?;
-    let (prefix, suffix) = UNFINISHED;
-    let mut new = tempfile::Builder::new()
-        .prefix(prefix)
-        .suffix(suffix)
-        .tempfile_in(directory)?;
+    let mut new = begin(directory)?;
     new.write_all(contents.as_bytes())?;
     let file = new.as_file();
     if let Some(old) = &old {
@@ -77,6 +75,22 @@ pub(crate) fn replace(path: &Utf8Path, contents: &str) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// A new file that nobody takes for one that was left behind: it is locked while it is written.
+fn begin(directory: &Utf8Path) -> io::Result<NamedTempFile> {
+    let (prefix, suffix) = UNFINISHED;
+    loop {
+        let new = tempfile::Builder::new()
+            .prefix(prefix)
+            .suffix(suffix)
+            .tempfile_in(directory)?;
+        let is_mine = flock(new.as_file(), FlockOperation::NonBlockingLockExclusive).is_ok();
+        // In between another run may have taken it away.
+        if is_mine && new.path().exists() {
+            return Ok(new);
+        }
+    }
+}
+
 fn remove_unfinished(directory: &Utf8Path) -> io::Result<()> {
     let (prefix, suffix) = UNFINISHED;
     for entry in directory.read_dir_utf8()? {
@@ -84,10 +98,24 @@ fn remove_unfinished(directory: &Utf8Path) -> io::Result<()> {
         let name = entry.file_name();
         let is_ours = name.starts_with(prefix) && name.ends_with(suffix);
         if is_ours && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
+            remove_if_left_behind(entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Removes a file unless somebody is writing it. Another run may be quicker.
+fn remove_if_left_behind(path: &Utf8Path) -> io::Result<()> {
+    let Ok(file) = File::open(path) else {
+        return Ok(());
+    };
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 fn make_directory(directory: &Utf8Path) -> io::Result<()> {

@@ -140,9 +140,10 @@ if [ ! -e \"$path\" ] && [ ! -d \"$directory\" ]; then
     mkdir -m {NEW_DIRECTORY:04o} -- \"$directory\" || exit 1
 fi
 for left in \"$directory\"/{prefix}*{suffix}; do
-    if [ -f \"$left\" ] && [ ! -L \"$left\" ]; then rm -f -- \"$left\" || exit 1; fi
+    if [ -f \"$left\" ] && [ ! -L \"$left\" ]; then flock -n \"$left\" rm -f -- \"$left\" || :; fi
 done
 new=$(mktemp -- \"$directory/{prefix}XXXXXX{suffix}\") || exit 1
+exec 8<\"$new\" && flock -n 8 || exit 1
 trap 'rm -f -- \"$new\"' EXIT
 printf %s {contents} > \"$new\" || exit 1
 if [ \"$(stat -c %s -- \"$new\")\" != {size} ]; then
