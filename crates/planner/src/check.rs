@@ -4,11 +4,13 @@
 //! make. A finding is a bug in phoenix or a plan file made by hand.
 
 mod operation;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::address::Address;
 
+use crate::diff::MountValue;
 use crate::plan::{Action, CreatePool, FORMAT, ImportPool, Operation, Plan, Step};
 
 /// What is wrong with the plan, one sentence each. Empty means sound.
@@ -109,6 +111,9 @@ fn check_step(step: &Step, problems: &mut Vec<String>) {
     if let Some(why) = operation::impossible(&step.operation) {
         problems.push(format!("{id} does what no file could ask for: it {why}"));
     }
+    if let Some(why) = shown::untrue(step) {
+        problems.push(format!("{id} is not what the reader is shown: it {why}"));
+    }
     if *id != subject(id, &step.operation) {
         problems.push(format!("{id} carries an operation on another object"));
     }
@@ -144,7 +149,7 @@ fn check_step(step: &Step, problems: &mut Vec<String>) {
 }
 
 /// The address of what the operation is about. A bind mount's target is inside its value, which
-/// may spell it another way, so it is taken from the step.
+/// may spell it another way.
 fn subject(id: &Address, operation: &Operation) -> Address {
     match operation {
         Operation::CreatePool(create) => Address::Pool(create.pool.clone()),
@@ -158,8 +163,10 @@ fn subject(id: &Address, operation: &Operation) -> Address {
         Operation::SetExport(set) => Address::Export(set.path.clone()),
         Operation::SetMount(set) => Address::Mount {
             container: set.container,
-            target: match id {
-                Address::Mount { target, .. } => target.clone(),
+            target: match (id, MountValue::parse(&set.value)) {
+                (Address::Mount { target, .. }, Some(value)) if value.is_at(target) => {
+                    target.clone()
+                }
                 _ => String::new(),
             },
         },

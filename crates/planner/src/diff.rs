@@ -34,7 +34,9 @@ use crate::plan::{Action, ConfigSource, FORMAT, Plan, Refusal, Step, Summary};
 use crate::refusal::RefusalCode;
 use crate::wanted::wanted;
 
+pub(crate) use acl::text as acl_text;
 pub(crate) use mount_value::MountValue;
+pub(crate) use permissions::{CONTENTS, LIKE_THE_DIRECTORY, mode_text};
 pub(crate) use pool::{ROOT, whole_disk};
 pub use select::unknown_addresses;
 

@@ -132,7 +132,7 @@ pub enum Class {
     Destructive,
 }
 
-/// One field of an object that differs.
+/// One field of an object that is set: it differs, or is set again with others as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
@@ -146,6 +146,14 @@ pub struct Change {
     pub source: Option<Source>,
     /// Whether the value is phoenix's default because the file is silent.
     pub default: bool,
+}
+
+impl Change {
+    /// Whether the host has the value already, and it is shown because it is set with others. One
+    /// that comes from elsewhere (`source`) changes at least in that.
+    pub fn is_kept(&self) -> bool {
+        self.source.is_none() && self.before.as_ref() == Some(&self.after)
+    }
 }
 
 /// An object that phoenix will not touch as the file and the host stand.
@@ -296,6 +304,15 @@ pub struct PlannedVdev {
     pub keyword: Option<String>,
     /// The disks.
     pub disks: Vec<PlannedDisk>,
+}
+
+impl PlannedVdev {
+    /// Its keyword and its disks, as `zpool create` takes them.
+    pub(crate) fn words(&self) -> String {
+        let disks = self.disks.iter().map(|disk| disk.path.as_str());
+        let words: Vec<_> = self.keyword.as_deref().into_iter().chain(disks).collect();
+        words.join(" ")
+    }
 }
 
 /// A disk as it was when the plan was made. It is compared again right before it is written.

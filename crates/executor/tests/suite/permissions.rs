@@ -73,9 +73,13 @@ fn everything_below_becomes_like_the_directory_and_nothing_else_does() {
     let drift = plan(&config, &host);
     assert_eq!(
         changes(&drift),
-        [format!(
-            "{ADDRESS} contents: others, such as /quickOS/data/plain -> like the directory"
-        )]
+        [
+            "owner: 100000 -> 100000",
+            "group: 100000 -> 100000",
+            "mode: 2775 -> 2775",
+            "contents: others, such as /quickOS/data/plain -> like the directory",
+        ]
+        .map(|change| format!("{ADDRESS} {change}"))
     );
     assert!(run(&drift, &host).is_success());
     for (dataset, path, expected) in [

@@ -113,8 +113,9 @@ impl Wanted {
             return None;
         };
         if let Some(step) = plan.steps.iter().find(|step| &step.id == id) {
-            let field = match step.changes.as_slice() {
-                [change] => Some(change.field.as_str()),
+            let mut differing = step.changes.iter().filter(|change| !change.is_kept());
+            let field = match (differing.next(), differing.next()) {
+                (Some(change), None) => Some(change.field.as_str()),
                 _ => None,
             };
             return Some(file.place(id, &step.origin, field));

@@ -47,6 +47,7 @@ fn text(plan: &Plan) -> String {
             Action::Update => step
                 .changes
                 .iter()
+                .filter(|change| !change.is_kept())
                 .map(|change| change.field.as_str())
                 .collect(),
         };

@@ -16,6 +16,9 @@ use crate::diff::MountValue;
 use crate::export::split;
 use crate::plan::{CreateDataset, Operation, PlannedVdev, SetExport, SetMount, SetPermissions};
 
+/// The one option that phoenix ever removes, in favour of `create-subdirs`.
+const OLD_MKDIR: &str = "mkdir";
+
 /// Why no file could have led to the operation, in words that follow "it".
 pub(super) fn impossible(operation: &Operation) -> Option<String> {
     match operation {
@@ -35,7 +38,10 @@ pub(super) fn impossible(operation: &Operation) -> Option<String> {
         Operation::AddStorage(add) => word(&add.storage).or_else(|| storage_options(&add.options)),
         Operation::SetStorage(set) => word(&set.storage)
             .or_else(|| storage_options(&set.options))
-            .or_else(|| set.delete.iter().find_map(|name| storage_option(name))),
+            .or_else(|| {
+                let other = set.delete.iter().find(|name| *name != OLD_MKDIR)?;
+                Some(format!("removes the storage's option \"{other}\""))
+            }),
         Operation::SetExport(set) => export(set),
         Operation::SetBootOrder(set) => unless(
             set.path == boot_order::PATH && set.text == boot_order::text(),

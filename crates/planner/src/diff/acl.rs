@@ -82,7 +82,7 @@ fn letters(bits: u32) -> String {
 }
 
 /// Entries as one text, as `setfacl` takes them.
-pub(super) fn text<'a>(entries: impl Iterator<Item = (&'a String, &'a String)>) -> String {
+pub(crate) fn text<'a>(entries: impl Iterator<Item = (&'a String, &'a String)>) -> String {
     let entries = entries.map(|(who, permissions)| format!("{who}{permissions}"));
     entries.collect::<Vec<_>>().join(",")
 }

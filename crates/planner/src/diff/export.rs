@@ -212,27 +212,37 @@ fn changes(export: &Export, options: &str, live: &ObservedExports) -> Vec<Change
     let active = live.active.get(path);
     let wanted = meaning(options.split(','));
     let mut changes = Vec::new();
+    let mut differs = false;
     for client in &export.clients {
         let has = in_file.remove(client.text.as_str());
         let line = format!("{}({options})", client.text);
-        if has.is_none_or(|has| meaning(has.split(',')) != wanted) {
-            changes.push(changed_field(&client.text, has.map(str::to_owned), options));
-        } else if !active.is_some_and(|active| is_active(&line, active)) {
-            changes.push(changed_field(
-                &client.text,
-                Some("not active".to_owned()),
-                options,
-            ));
-        }
+        let before = if has.is_none_or(|has| meaning(has.split(',')) != wanted) {
+            has
+        } else if active.is_some_and(|active| is_active(&line, active)) {
+            Some(options)
+        } else {
+            Some("not active")
+        };
+        differs |= before != Some(options);
+        changes.push(changed_field(
+            &client.text,
+            before.map(str::to_owned),
+            options,
+        ));
     }
     let gone = in_file.clone().into_iter();
-    changes.extend(gone.map(|(client, has)| changed_field(client, Some(has.to_owned()), "none")));
+    let gone = gone.map(|(client, has)| changed_field(client, Some(has.to_owned()), "none"));
     let still = still_active(export, live).into_iter();
     let still = still.filter(|client| !in_file.contains_key(client));
-    changes.extend(still.map(|client| {
+    let still = still.map(|client| {
         let before = Some("active, though in no file".to_owned());
         changed_field(client, before, "none")
-    }));
+    });
+    let ends: Vec<_> = gone.chain(still).collect();
+    if !differs && ends.is_empty() {
+        return ends;
+    }
+    changes.extend(ends);
     changes
 }
 

@@ -66,6 +66,11 @@ impl MountValue {
         }
     }
 
+    /// Whether it is mounted at this place of the container, however that is spelt.
+    pub(crate) fn is_at(&self, target: &str) -> bool {
+        self.target == normal_path(target)
+    }
+
     /// Whether both mean the same mount.
     pub(super) fn means(&self, other: &Self) -> bool {
         self.meaning() == other.meaning()

@@ -21,7 +21,9 @@ const FRESH: ObservedDirectory = ObservedDirectory {
 };
 const MODE_BITS: u32 = 0o7777;
 /// The field that stands for everything below a directory.
-const CONTENTS: &str = "contents";
+pub(crate) const CONTENTS: &str = "contents";
+/// What that becomes.
+pub(crate) const LIKE_THE_DIRECTORY: &str = "like the directory";
 
 pub(super) fn diff(facts: &Facts<'_>, dataset: &Dataset, permissions: &Permissions) -> Verdict {
     let path = facts.mounted_at(&dataset.name)?;
@@ -56,8 +58,10 @@ pub(super) fn diff(facts: &Facts<'_>, dataset: &Dataset, permissions: &Permissio
         && !is_new
         && let Some(change) = contents(facts, &path, live.is_some(), !changes.is_empty())
     {
-        changes.push(change);
         (set.uid, set.gid, set.mode, set.recursive) = (uid, gid, mode, true);
+        // Also what the directory itself has already.
+        changes = self::changes(&set, live);
+        changes.push(change);
     }
     if !permissions.acl.is_empty() {
         let acl = acl::wanted(&ids, permissions)?;
@@ -85,7 +89,7 @@ pub(super) fn diff(facts: &Facts<'_>, dataset: &Dataset, permissions: &Permissio
 /// What is to be said about everything below the directory, if it has to be gone through: because
 /// something in it differs, because the directory itself does, or because it cannot be seen yet.
 fn contents(facts: &Facts<'_>, path: &str, is_visible: bool, root_differs: bool) -> Option<Change> {
-    let after = "like the directory";
+    let after = LIKE_THE_DIRECTORY;
     match facts.observed.others_below.get(path) {
         Some(first) if is_visible => {
             let before = format!("others, such as {first}");
@@ -116,9 +120,13 @@ fn directory<'a>(facts: &Facts<'a>, dataset: &str, path: &str) -> Option<&'a Obs
     facts.observed.directories.get(path).filter(|_| visible)
 }
 
+/// A mode as it is shown.
+pub(crate) fn mode_text(mode: u32) -> String {
+    format!("{mode:04o}")
+}
+
 fn changes(set: &SetPermissions, live: Option<&ObservedDirectory>) -> Vec<Change> {
     let number = |id: u32| id.to_string();
-    let octal = |mode: u32| format!("{mode:04o}");
     let field = |name: &str, after: Option<String>, before: Option<String>| {
         after.map(|after| changed_field(name, before, after))
     };
@@ -134,8 +142,8 @@ fn changes(set: &SetPermissions, live: Option<&ObservedDirectory>) -> Vec<Change
     );
     let mode = field(
         "mode",
-        set.mode.map(octal),
-        live.map(|live| octal(live.mode & MODE_BITS)),
+        set.mode.map(mode_text),
+        live.map(|live| mode_text(live.mode & MODE_BITS)),
     );
     [owner, group, mode].into_iter().flatten().collect()
 }

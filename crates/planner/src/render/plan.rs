@@ -69,7 +69,7 @@ fn step_block(step: &Step, style: Style) -> String {
     let width = step
         .changes
         .iter()
-        .map(|change| change.field.chars().count())
+        .map(|change| visible(&change.field).chars().count())
         .max()
         .unwrap_or(0);
     for change in &step.changes {
@@ -77,7 +77,7 @@ fn step_block(step: &Step, style: Style) -> String {
         let _ = writeln!(
             block,
             "    {:width$}  {}",
-            change.field,
+            visible(&change.field),
             change_text(change, style)
         );
     }
@@ -87,6 +87,7 @@ fn step_block(step: &Step, style: Style) -> String {
 fn change_text(change: &Change, style: Style) -> String {
     let value = |value: &str| show_value(&change.field, value);
     let mut text = match &change.before {
+        _ if change.is_kept() => value(&change.after),
         None => value(&change.after),
         Some(before) => format!("{} -> {}", value(before), value(&change.after)),
     };
@@ -97,6 +98,9 @@ fn change_text(change: &Change, style: Style) -> String {
         .filter(|source| **source != Source::Local)
     {
         remarks.push(format!("was {source}"));
+    }
+    if change.is_kept() {
+        remarks.push("as it is".to_owned());
     }
     if change.default {
         remarks.push("phoenix default".to_owned());
@@ -149,7 +153,9 @@ fn refusal_block(refusal: &Refusal, style: Style) -> String {
     let head = style.paint(RED, &format!("! {}", refusal.id));
     format!(
         "{head}  refused[{}]\n    {}\n    help: {}\n",
-        refusal.code, refusal.reason, refusal.help
+        refusal.code,
+        visible(&refusal.reason),
+        visible(&refusal.help)
     )
 }
 
@@ -165,9 +171,9 @@ fn note_block(note: &Note, style: Style) -> String {
         .map(|id| format!(" {id}"))
         .unwrap_or_default();
     let head = style.paint(color, &format!("{word}[{}]", note.code));
-    let mut block = format!("{head}{id}\n    {}\n", note.message);
+    let mut block = format!("{head}{id}\n    {}\n", visible(&note.message));
     if let Some(help) = &note.help {
-        let _ = writeln!(block, "    help: {help}");
+        let _ = writeln!(block, "    help: {}", visible(help));
     }
     block
 }

@@ -1,7 +1,7 @@
 //! `check` finds what is wrong with a plan that somebody or something has damaged.
 
 use phoenix_planner::check;
-use phoenix_planner::plan::{Action, Class, Lane, Operation, Plan, Refusal};
+use phoenix_planner::plan::{Action, Class, Lane, Operation, Plan, Refusal, Step};
 use phoenix_planner::refusal::RefusalCode;
 
 use crate::setup::{file, fresh, planned};
@@ -246,5 +246,95 @@ fn a_plan_can_do_only_what_a_file_could() {
             .iter()
             .any(|found| found.contains("does what no file could ask for") && found.contains(why));
         assert!(told, "{why}: {found:?}");
+    }
+}
+
+/// The reader agrees to what is shown.
+#[test]
+fn a_plan_shows_all_that_it_does_and_nothing_else() {
+    type Tamper = fn(&mut Step) -> bool;
+    let tampers: [(&str, Tamper, &str); 7] = [
+        (
+            "a pool's property that is set in silence",
+            |step| match &mut step.operation {
+                Operation::CreatePool(create) => {
+                    let properties = &mut create.root_properties;
+                    properties
+                        .insert("mountpoint".to_owned(), "/etc".to_owned())
+                        .is_none()
+                }
+                _ => false,
+            },
+            "does not show root_properties.mountpoint /etc",
+        ),
+        (
+            "another vdev than the one that is shown",
+            |step| match &mut step.operation {
+                Operation::CreatePool(create) => create.vdevs[0].keyword.take().is_some(),
+                _ => false,
+            },
+            "does not show data ",
+        ),
+        (
+            "a value that is shown and not set",
+            |step| match &mut step.operation {
+                Operation::CreateDataset(create) => create.properties.remove("quota").is_some(),
+                _ => false,
+            },
+            "shows quota ",
+        ),
+        (
+            "a client that is let in in silence",
+            |step| match &mut step.operation {
+                Operation::SetExport(set) => {
+                    set.clients.push("10.6.6.6(rw,sync)".to_owned());
+                    true
+                }
+                _ => false,
+            },
+            "does not show 10.6.6.6 rw,sync",
+        ),
+        (
+            "a client that is said to be shut out",
+            |step| match &step.operation {
+                Operation::SetExport(_) => {
+                    step.changes[0].after = "none".to_owned();
+                    true
+                }
+                _ => false,
+            },
+            "does not show ",
+        ),
+        (
+            "another mount",
+            |step| match &mut step.operation {
+                Operation::SetMount(set) => {
+                    set.value += ",ro=1";
+                    true
+                }
+                _ => false,
+            },
+            "does not show mp",
+        ),
+        (
+            "a mode that is set in silence",
+            |step| match &mut step.operation {
+                Operation::SetPermissions(set) => set.mode.replace(0o6777) != Some(0o6777),
+                _ => false,
+            },
+            "does not show mode 6777",
+        ),
+    ];
+    let plan = planned(&file(), &fresh());
+    for (what, tamper, why) in tampers {
+        let mut damaged = plan.clone();
+        let steps = damaged.steps.iter_mut();
+        let touched = steps.map(tamper).filter(|touched| *touched).count();
+        assert!(touched > 0, "{what}: the plan has no such step");
+        let found = check(&damaged);
+        let told = found
+            .iter()
+            .any(|found| found.contains("is not what the reader is shown") && found.contains(why));
+        assert!(told, "{what}: {found:?}");
     }
 }

@@ -618,15 +618,18 @@ fn a_whole_tree_is_gone_through_only_where_it_has_to_be() {
                 host.others_below.extend([first]);
             },
             plan: &[
-                "update permissions:tank/data: contents others, such as /tank/data/a -> like the \
-                 directory",
+                "update permissions:tank/data: owner still 100000; group still 100000; mode still \
+                 2775; contents others, such as /tank/data/a -> like the directory",
             ],
         },
         Case {
             name: "the directory is not",
             file: &[RECURSIVE],
             host: |host| host.directories.get_mut("/tank/data").unwrap().gid = 0,
-            plan: &["update permissions:tank/data: group 0 -> 100000; contents like the directory"],
+            plan: &[
+                "update permissions:tank/data: owner still 100000; group 0 -> 100000; mode still \
+                 2775; contents like the directory",
+            ],
         },
         Case {
             name: "not asked for",

@@ -160,7 +160,7 @@ fn left_behind(host: &mut Observed) -> &mut ObservedImportable {
     host.importable.entry("tank".to_owned()).or_insert(found)
 }
 
-const IMPORT: &str = "update pool:tank: imported no -> yes";
+const IMPORT: &str = "update pool:tank: imported no -> yes; autotrim on";
 
 #[test]
 fn a_pool_on_exactly_the_files_disks_is_imported_and_any_other_refused() {

@@ -163,6 +163,7 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
             .changes
             .iter()
             .map(|change| match &change.before {
+                _ if change.is_kept() => format!("{} still {}", change.field, change.after),
                 Some(before) => format!("{} {before} -> {}", change.field, change.after),
                 None => format!("{} {}", change.field, change.after),
             })

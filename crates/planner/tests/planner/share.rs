@@ -120,7 +120,10 @@ fn exports_are_compared_by_meaning_in_the_file_and_in_the_server() {
             name: "still exported to a client that no file names any more",
             file: &[],
             host: |host| also_active(host, "10.0.7.0/24"),
-            plan: &["update export:/tank/data: 10.0.7.0/24 active, though in no file -> none"],
+            plan: &[
+                "update export:/tank/data: 10.0.0.0/24 still rw,sync,no_subtree_check,mountpoint; \
+                 10.0.7.0/24 active, though in no file -> none",
+            ],
         },
         Case {
             name: "really exported to another client by somebody else",

@@ -278,9 +278,7 @@ fn changes(facts: &Facts<'_>, pool: &Pool, operation: &CreatePool) -> Vec<Change
 }
 
 fn vdev_change(vdev: &PlannedVdev) -> Change {
-    let disks = vdev.disks.iter().map(|disk| disk.path.as_str());
-    let words: Vec<_> = vdev.keyword.as_deref().into_iter().chain(disks).collect();
-    new_field(vdev.class.as_str(), words.join(" "))
+    new_field(vdev.class.as_str(), vdev.words())
 }
 
 /// Which drive a path leads to and what is on it, for the reader who knows his drives by their

@@ -9,10 +9,10 @@ use phoenix_config::model::Pool;
 use phoenix_zfs::property::is_create_only;
 
 use super::super::facts::Facts;
-use super::super::property::stored;
+use super::super::property::{new_properties, stored};
 use super::super::verdict::{Stop, Verdict, changed_field, refused, update};
 use super::create::{identified, is_named, planned_vdevs, present};
-use super::topology;
+use super::{of_root, topology};
 use crate::observed::{ObservedImportable, ObservedPool};
 use crate::plan::{ImportPool, Operation};
 use crate::refusal::RefusalCode;
@@ -41,6 +41,9 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, found: &ObservedImportable) -
     // As with a pool that is imported already: defaults are for new pools only, and what can be
     // set only when a pool is made is a matter for the plan that sees it.
     root_properties.retain(|name, property| !property.default && !is_create_only(name));
+    let mut changes = vec![changed_field("imported", Some("no".to_owned()), "yes")];
+    changes.extend(new_properties(&pool.properties));
+    changes.extend(of_root(new_properties(&root_properties)));
     let operation = Operation::ImportPool(ImportPool {
         pool: pool.name.clone(),
         guid: found.guid,
@@ -48,8 +51,7 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, found: &ObservedImportable) -
         root_properties: stored(&root_properties),
         vdevs,
     });
-    let change = changed_field("imported", Some("no".to_owned()), "yes");
-    update(vec![change], operation)
+    update(changes, operation)
 }
 
 fn check(facts: &Facts<'_>, pool: &Pool, found: &ObservedImportable) -> Result<(), Stop> {
