@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use litemap::LiteMap;
+use phoenix_zfs::property::Value;
 use serde::Serialize;
 
 use crate::pointer::Pointer;
@@ -60,7 +61,7 @@ pub struct Property {
     /// The value as the file (or phoenix's default) spells it, such as `1.4T`.
     pub written: String,
     /// The value as ZFS stores it and `zfs get -p` prints it, such as `1539316278886`.
-    pub stored: String,
+    pub stored: Value,
     /// Where the file says so; for a default, the object that it applies to.
     pub origin: Pointer,
     /// Whether phoenix supplied the value because the file is silent. Defaults are shown as such.

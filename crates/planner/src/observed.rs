@@ -8,7 +8,7 @@ mod digest;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use phoenix_zfs::property::{DatasetType, Source};
+use phoenix_zfs::property::{DatasetType, Source, Value};
 use phoenix_zfs::size;
 use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
@@ -108,7 +108,7 @@ pub struct ObservedVdev {
 #[serde(deny_unknown_fields)]
 pub struct ObservedProperty {
     /// The stored value.
-    pub value: String,
+    pub value: Value,
     /// Where the value comes from.
     pub source: Source,
 }

@@ -12,7 +12,7 @@ use phoenix_config::address::Address;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::StorageKind;
-use phoenix_zfs::property::Source;
+use phoenix_zfs::property::{Source, Value};
 use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -139,9 +139,9 @@ pub struct Change {
     /// The field, in the words of the tool that owns it: `quota`, `autotrim`, `content`.
     pub field: String,
     /// The value on the host; `None` when there is none yet.
-    pub before: Option<String>,
+    pub before: Option<Value>,
     /// The value that the file asks for.
-    pub after: String,
+    pub after: Value,
     /// Where the host's value comes from (`default`, `inherited from quickOS`), where ZFS says so.
     pub source: Option<Source>,
     /// Whether the value is phoenix's default because the file is silent.
@@ -263,9 +263,9 @@ pub struct CreatePool {
     /// The pool's name.
     pub pool: String,
     /// `zpool create -o`, `ashift` included.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, Value>,
     /// `zpool create -O`.
-    pub root_properties: BTreeMap<String, String>,
+    pub root_properties: BTreeMap<String, Value>,
     /// The vdevs in the order in which `zpool create` takes them.
     pub vdevs: Vec<PlannedVdev>,
 }
@@ -287,9 +287,9 @@ pub struct ImportPool {
     /// The pool's permanent number: names may be taken twice.
     pub guid: u64,
     /// `zpool set` after the import, where the pool has other values.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, Value>,
     /// `zfs set` on the root dataset after the import, where it has other values.
-    pub root_properties: BTreeMap<String, String>,
+    pub root_properties: BTreeMap<String, Value>,
     /// What the pool must be made of, before and after.
     pub vdevs: Vec<PlannedVdev>,
 }
@@ -336,9 +336,9 @@ pub struct SetPool {
     /// The pool's name.
     pub pool: String,
     /// `zpool set`, one by one.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, Value>,
     /// `zfs set` on the root dataset, in one command.
-    pub root_properties: BTreeMap<String, String>,
+    pub root_properties: BTreeMap<String, Value>,
 }
 
 /// See [`Operation::CreateDataset`].
@@ -350,7 +350,7 @@ pub struct CreateDataset {
     /// Size and kind of a volume; `None` for a file system.
     pub volume: Option<PlannedVolume>,
     /// `zfs create -o`.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, Value>,
     /// Where it must be mounted afterwards; `None` when it must not be.
     pub mountpoint: Option<String>,
 }
@@ -372,7 +372,7 @@ pub struct SetDataset {
     /// Full name.
     pub dataset: String,
     /// `zfs set`, in one command.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, Value>,
     /// Where it must be mounted afterwards if it is not; `None` leaves the mount alone.
     pub mount: Option<String>,
 }

@@ -188,11 +188,11 @@ pub(crate) fn root_mountpoint(pool: &Pool) -> Option<String> {
             .get(name)
             .map(|property| &property.stored)
     };
-    if stored("canmount").is_some_and(|value| value != "on") {
+    if stored("canmount").is_some_and(|value| *value != "on") {
         return None;
     }
     match stored("mountpoint") {
-        Some(path) => path.starts_with('/').then(|| path.clone()),
+        Some(value) => value.path().map(str::to_owned),
         None => Some(format!("/{}", pool.name)),
     }
 }

@@ -247,7 +247,9 @@ pub(super) fn check(property: &str, written: &str, kind: DatasetType) -> Result<
     if property == "sharenfs" && !share_is_valid(written) {
         return Err("'sharenfs' cannot be set to invalid options".to_owned());
     }
-    stored_dataset_value(property, written, kind).map_err(|error| words(property, written, &error))
+    stored_dataset_value(property, written, kind)
+        .map(|stored| stored.to_string())
+        .map_err(|error| words(property, written, &error))
 }
 
 /// What libzfs says about a property that it takes all the same.

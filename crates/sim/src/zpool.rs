@@ -462,7 +462,8 @@ pub(super) fn check(property: &str, written: &str) -> Result<String, String> {
             None => Err(format!("feature '{name}' unsupported by kernel")),
         };
     }
-    stored_pool_value(property, written).map_err(|error| match error {
+    let stored = stored_pool_value(property, written).map(|stored| stored.to_string());
+    stored.map_err(|error| match error {
         PropertyError::ReadOnly => format!("'{property}' is readonly"),
         PropertyError::NotAllowed { .. } => {
             let words = match property {

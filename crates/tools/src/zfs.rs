@@ -7,7 +7,7 @@ mod failure;
 use std::collections::BTreeMap;
 
 pub use failure::{ZfsFailure, classify, was_made};
-use phoenix_zfs::property::{Source, argument};
+use phoenix_zfs::property::{Source, Value, argument};
 
 use crate::parse::{self, ParseError, ReadError};
 use phoenix_host::Host;
@@ -21,7 +21,7 @@ pub struct PropertyRow {
     /// The property.
     pub property: String,
     /// The stored value: bytes for sizes, `-` where the property does not apply.
-    pub value: String,
+    pub value: Value,
     /// Where the value comes from.
     pub source: Source,
 }
@@ -103,7 +103,7 @@ fn property_row(text: &str) -> Option<PropertyRow> {
     Some(PropertyRow {
         name: name.to_owned(),
         property: property.to_owned(),
-        value: value.to_owned(),
+        value: value.into(),
         source: source.parse().ok()?,
     })
 }
@@ -145,7 +145,7 @@ fn only_missing(stderr: &str) -> bool {
 
 /// `zfs create`: a file system. ZFS mounts it, makes its directory, and takes it back when a
 /// property is refused.
-pub fn create_filesystem(name: &str, properties: &BTreeMap<String, String>) -> Command {
+pub fn create_filesystem(name: &str, properties: &BTreeMap<String, Value>) -> Command {
     let args = ["create".to_owned()].into_iter();
     Command::write(
         Program::Zfs,
@@ -158,7 +158,7 @@ pub fn create_volume(
     name: &str,
     size: u64,
     sparse: bool,
-    properties: &BTreeMap<String, String>,
+    properties: &BTreeMap<String, Value>,
 ) -> Command {
     let args = ["create".to_owned()].into_iter();
     let args = args.chain(sparse.then(|| "-s".to_owned()));
@@ -171,7 +171,7 @@ pub fn create_volume(
 
 /// `zfs set`: several properties in one command, which costs one transaction group instead of one
 /// each. Not atomic: when the kernel refuses one, the others may have taken effect.
-pub fn set(name: &str, properties: &BTreeMap<String, String>) -> Command {
+pub fn set(name: &str, properties: &BTreeMap<String, Value>) -> Command {
     let args = ["set".to_owned()].into_iter();
     let args = args.chain(
         properties
@@ -186,7 +186,7 @@ pub fn mount(name: &str) -> Command {
     Command::write(Program::Zfs, ["mount", name])
 }
 
-fn options(properties: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+fn options(properties: &BTreeMap<String, Value>) -> impl Iterator<Item = String> {
     let pairs = properties.iter();
     pairs.flat_map(|(key, value)| ["-o".to_owned(), format!("{key}={}", argument(key, value))])
 }

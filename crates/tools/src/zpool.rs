@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 
 pub use import::{ImportablePool, import, importable, parse_importable};
-use phoenix_zfs::property::argument;
+use phoenix_zfs::property::{Value, argument};
 use phoenix_zfs::vdev::VdevClass;
 pub use status::{DiskStatus, PoolStatus, VdevStatus, parse_status};
 
@@ -98,9 +98,9 @@ pub struct PoolSpec {
     /// Its name.
     pub name: String,
     /// Pool properties, `ashift` included.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, Value>,
     /// Properties of the root dataset.
-    pub root_properties: BTreeMap<String, String>,
+    pub root_properties: BTreeMap<String, Value>,
     /// The vdevs, in the order of their classes.
     pub vdevs: Vec<VdevSpec>,
 }
@@ -140,7 +140,7 @@ pub fn create(spec: &PoolSpec) -> Command {
 }
 
 /// `zpool set`: one property of one pool.
-pub fn set(pool: &str, key: &str, value: &str) -> Command {
+pub fn set(pool: &str, key: &str, value: &Value) -> Command {
     let pair = format!("{key}={}", argument(key, value));
     Command::write(Program::Zpool, ["set", pair.as_str(), pool])
 }

@@ -6,15 +6,18 @@
 
 mod error;
 mod source;
+mod stored;
 mod table;
 mod value;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 pub use error::PropertyError;
 pub use source::{Source, UnknownSource};
 pub use table::{Kind, Property};
+pub use value::Value;
 
 use table::{DATASET, POOL, Table};
 
@@ -35,6 +38,16 @@ pub struct UnknownType;
 
 crate::as_text!(DatasetType);
 
+impl DatasetType {
+    /// ZFS's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Filesystem => "filesystem",
+            Self::Volume => "volume",
+        }
+    }
+}
+
 impl FromStr for DatasetType {
     type Err = UnknownType;
 
@@ -49,10 +62,7 @@ impl FromStr for DatasetType {
 
 impl fmt::Display for DatasetType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Filesystem => "filesystem",
-            Self::Volume => "volume",
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -150,9 +160,9 @@ pub fn stored_dataset_value(
     name: &str,
     value: &str,
     kind: DatasetType,
-) -> Result<String, PropertyError> {
+) -> Result<Value, PropertyError> {
     if name.contains(':') {
-        return value::user(name, value);
+        return stored::user(name, value);
     }
     if let Some((family, who)) = name.split_once('@') {
         return principal_limit(family, who, value, kind);
@@ -167,19 +177,19 @@ pub fn stored_dataset_value(
     if !applies {
         return Err(PropertyError::WrongType { kind });
     }
-    value::stored(property, value)
+    stored::stored(property, value)
 }
 
 /// What `zpool get -p` prints after the pool property `name` has been set to `value`.
 ///
 /// Feature flags (`feature@NAME`) are `enabled` or `disabled`; a live `active` is [`same_value`]
 /// as `enabled`.
-pub fn stored_pool_value(name: &str, value: &str) -> Result<String, PropertyError> {
+pub fn stored_pool_value(name: &str, value: &str) -> Result<Value, PropertyError> {
     if name.contains(':') {
-        return value::user(name, value);
+        return stored::user(name, value);
     }
     if let Some(property) = POOL.get(name) {
-        return value::stored(property, value);
+        return stored::stored(property, value);
     }
     match PASSING_POOL.iter().find(|(passing, _)| *passing == name) {
         Some((_, reason)) => Err(PropertyError::invalid(
@@ -196,7 +206,7 @@ pub fn stored_pool_value(name: &str, value: &str) -> Result<String, PropertyErro
 ///
 /// `xattr=on` is taken for `sa`, as OpenZFS 2.3 and later mean and print it. OpenZFS 2.2 and
 /// older mean `dir` by it, which their output does not tell apart.
-pub fn same_value(name: &str, a: &str, b: &str) -> bool {
+pub fn same_value(name: &str, a: &Value, b: &Value) -> bool {
     a == b || canonical(name, a) == canonical(name, b)
 }
 
@@ -205,21 +215,21 @@ pub fn same_value(name: &str, a: &str, b: &str) -> bool {
 /// an empty comment is printed as `-`.
 ///
 /// ```
-/// use phoenix_zfs::property::argument;
-/// assert_eq!(argument("quota", "0"), "none");
-/// assert_eq!(argument("quota", "1073741824"), "1073741824");
-/// assert_eq!(argument("comment", "-"), "");
-/// assert_eq!(argument("special_small_blocks", "0"), "0");
+/// use phoenix_zfs::property::{Value, argument};
+/// assert_eq!(argument("quota", &Value::Number(0)), "none");
+/// assert_eq!(argument("quota", &Value::Number(1 << 30)), "1073741824");
+/// assert_eq!(argument("comment", &Value::from("-")), "");
+/// assert_eq!(argument("special_small_blocks", &Value::Number(0)), "0");
 /// ```
-pub fn argument<'a>(name: &str, stored: &'a str) -> &'a str {
+pub fn argument<'a>(name: &str, stored: &'a Value) -> Cow<'a, str> {
     let kind = DATASET
         .get(name)
         .or_else(|| POOL.get(name))
         .map(|property| property.kind);
-    match (kind, stored) {
-        (Some(Kind::Limit), "0") => "none",
-        (Some(Kind::Text), "-") => "",
-        _ => stored,
+    match kind {
+        Some(Kind::Limit) if *stored == Value::Number(0) => "none".into(),
+        Some(Kind::Text) if *stored == "-" => "".into(),
+        _ => stored.text(),
     }
 }
 
@@ -262,18 +272,18 @@ pub fn pool_property_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// One spelling for everything that means the same.
-fn canonical(name: &str, stored: &str) -> String {
-    if name == "mountpoint" {
-        return value::normalise_path(stored);
-    }
-    if name == "comment" && stored == "-" {
-        return String::new();
+fn canonical<'a>(name: &str, stored: &'a Value) -> Cow<'a, str> {
+    let text = stored.text();
+    match name {
+        "mountpoint" => return stored::normalise_path(&text).into(),
+        "comment" if text == "-" => return "".into(),
+        _ => {}
     }
     let spelling = DATASET
         .get(name)
-        .and_then(|property| property.stored_spelling(stored))
-        .or_else(|| POOL.get(name)?.stored_spelling(stored));
-    spelling.unwrap_or(stored).to_owned()
+        .and_then(|property| property.stored_spelling(&text))
+        .or_else(|| POOL.get(name)?.stored_spelling(&text));
+    spelling.map_or(text, Cow::Borrowed)
 }
 
 fn principal_limit(
@@ -281,7 +291,7 @@ fn principal_limit(
     who: &str,
     value: &str,
     kind: DatasetType,
-) -> Result<String, PropertyError> {
+) -> Result<Value, PropertyError> {
     if matches!(family, "written") || family.ends_with("used") {
         return Err(PropertyError::ReadOnly);
     }
@@ -300,7 +310,7 @@ fn principal_limit(
             format!("write {family}@NAME or {family}@ID"),
         ));
     }
-    value::size_or_none(value, "0")
+    stored::size_or_none(value, Value::Number(0))
 }
 
 /// Why `name` is in none of the tables.

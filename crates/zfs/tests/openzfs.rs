@@ -3,7 +3,7 @@
 //! `data/README.md` says where the recordings come from.
 
 use phoenix_zfs::property::{
-    DatasetType, dataset_property_names, same_value, stored_dataset_value, stored_pool_value,
+    DatasetType, Value, dataset_property_names, same_value, stored_dataset_value, stored_pool_value,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -40,7 +40,7 @@ fn values_are_taken_and_stored_as_zfs_does() {
             _ => stored_dataset_value(name, value, DatasetType::Filesystem),
         };
         let same = match (&ours, cells[3]) {
-            (Ok(stored), "0") => same_value(name, stored, cells[4]),
+            (Ok(stored), "0") => same_value(name, stored, &cells[4].into()),
             (Err(_), "0") => STRICTER.contains(&(name, value)),
             (Ok(_), _) => LOOSER.contains(&(name, value)),
             (Err(_), _) => true,
@@ -69,7 +69,7 @@ fn recorded_spellings_of_sizes_and_words_are_read_alike() {
             let taken = cells.next().unwrap() == "rc=0";
             let read_back = cells.next().unwrap();
             let ours = stored_dataset_value(name, value, DatasetType::Filesystem);
-            let expected = taken.then(|| read_back.to_owned());
+            let expected = taken.then(|| read_back.into());
             assert_eq!(ours.ok(), expected, "{name}={value}");
         }
     }
@@ -86,7 +86,11 @@ fn values_that_only_look_different_are_the_same() {
         ("feature@lz4_compress", "enabled", "active"),
         ("site:owner", "prod", "prod"),
     ] {
-        assert!(same_value(name, a, b) && same_value(name, b, a), "{name}");
+        let (a, b) = (Value::from(a), Value::from(b));
+        assert!(
+            same_value(name, &a, &b) && same_value(name, &b, &a),
+            "{name}"
+        );
     }
     for (name, a, b) in [
         ("compression", "zstd", "zstd-3"),
@@ -97,7 +101,7 @@ fn values_that_only_look_different_are_the_same() {
         ("feature@lz4_compress", "enabled", "disabled"),
         ("site:owner", "posixacl", "posix"),
     ] {
-        assert!(!same_value(name, a, b), "{name}");
+        assert!(!same_value(name, &a.into(), &b.into()), "{name}");
     }
 }
 
@@ -174,9 +178,9 @@ proptest! {
         let kind = if volume { DatasetType::Volume } else { DatasetType::Filesystem };
         if let Ok(stored) = stored_dataset_value(name, &value, kind) {
             // "no limit" is printed as 0 and written as none; for free text a 0 is just a 0.
-            let no_limit = stored_dataset_value(name, "none", kind) == Ok("0".to_owned());
-            let written_again = if stored == "0" && no_limit { "none" } else { &stored };
-            let again = stored_dataset_value(name, written_again, kind);
+            let no_limit = stored_dataset_value(name, "none", kind) == Ok(Value::Number(0));
+            let written_again = if stored == "0" && no_limit { "none".into() } else { stored.text() };
+            let again = stored_dataset_value(name, &written_again, kind);
             prop_assert_eq!(again, Ok(stored.clone()));
             prop_assert!(same_value(name, &stored, &stored));
         }

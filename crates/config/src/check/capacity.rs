@@ -152,7 +152,7 @@ fn claim(dataset: &Dataset) -> Option<Claim> {
 
 /// A limit in bytes, unless it is "none".
 fn limit(dataset: &Dataset, name: &str) -> Option<u64> {
-    let stored = dataset.properties.get(name)?.stored.parse().ok();
+    let stored = dataset.properties.get(name)?.stored.number();
     stored.filter(|bytes| *bytes > 0)
 }
 

@@ -223,5 +223,5 @@ fn special_small_blocks(index: &Index<'_>, dataset: &Dataset) -> Option<Finding>
 
 /// A size property in bytes; `None` for what is no number.
 fn bytes(property: &Property) -> Option<u64> {
-    property.stored.parse().ok()
+    property.stored.number()
 }

@@ -305,7 +305,7 @@ fn durability(index: &Index<'_>, export: &Export) -> Option<Finding> {
         .as_deref()
         .and_then(|name| index.dataset(name))
         .and_then(|dataset| index.effective(dataset, "sync"));
-    let stored = sync.map(|property| property.stored.as_str());
+    let stored = sync.and_then(|property| property.stored.word());
     if let Some(option) = export.options.iter().find(|it| it.text == "async") {
         if !export.has_option("rw") {
             return None;

@@ -114,7 +114,7 @@ pub(super) fn parent(name: &str) -> Option<&str> {
 
 /// Where the pool's root dataset is mounted, if it is.
 pub(super) fn root_mountpoint(pool: &Pool) -> Option<Utf8PathBuf> {
-    let stored = |name: &str| Some(pool.root_properties.get(name)?.stored.as_str());
+    let stored = |name: &str| pool.root_properties.get(name)?.stored.word();
     if matches!(stored("canmount"), Some("off" | "noauto")) {
         return None;
     }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use phoenix_zfs::property::{self, DatasetType, PropertyError, dataset_property, pool_property};
+use phoenix_zfs::property::{
+    self, DatasetType, PropertyError, Value, dataset_property, pool_property,
+};
 
 use super::context::{self, Context};
 use crate::code::Code;
@@ -106,13 +108,13 @@ pub(super) fn set_default(
         .entry(Cow::Borrowed(name))
         .or_insert_with(|| Property {
             written: value.to_owned(),
-            stored: stored(name, value, owner).unwrap_or_else(|_| value.to_owned()),
+            stored: stored(name, value, owner).unwrap_or_else(|_| value.into()),
             origin: at.clone(),
             default: true,
         });
 }
 
-fn stored(name: &str, written: &str, owner: Owner) -> Result<String, PropertyError> {
+fn stored(name: &str, written: &str, owner: Owner) -> Result<Value, PropertyError> {
     match owner {
         Owner::Pool => property::stored_pool_value(name, written),
         Owner::Dataset(kind) => property::stored_dataset_value(name, written, kind),
@@ -193,9 +195,7 @@ fn refused(name: &str, written: &str, error: &PropertyError, at: &Pointer) -> Fi
     }
 }
 
-/// The value of a declared property, as ZFS stores it.
+/// The value of a declared property that is a word, as ZFS stores it.
 pub(super) fn stored_value<'a>(properties: &'a Properties, name: &str) -> Option<&'a str> {
-    properties
-        .get(name)
-        .map(|property| property.stored.as_str())
+    properties.get(name)?.stored.word()
 }

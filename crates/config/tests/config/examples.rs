@@ -82,14 +82,14 @@ fn defaults_are_marked_as_such() {
     assert_eq!((pool.ashift, pool.ashift_default), (12, true));
     let all = pool.properties.iter().chain(&pool.root_properties);
     let all: Vec<_> = all
-        .map(|(name, it)| (&**name, &*it.stored, it.default))
+        .map(|(name, it)| (&**name, it.stored.text(), it.default))
         .collect();
     assert_eq!(
         all,
         [
-            ("autotrim", "on", true),
-            ("atime", "off", true),
-            ("compression", "zstd", false)
+            ("autotrim", "on".into(), true),
+            ("atime", "off".into(), true),
+            ("compression", "zstd".into(), false)
         ]
     );
 }

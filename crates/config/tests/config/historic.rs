@@ -55,15 +55,15 @@ fn comma_texts_become_properties_storages_and_options() {
     let bulk = config.dataset("fastData/shared-bulk-data").unwrap();
     let properties = bulk.properties.iter();
     let stored: Vec<_> = properties
-        .map(|(name, it)| (name.as_ref(), &*it.stored))
+        .map(|(name, it)| format!("{name}={}", it.stored))
         .collect();
     assert_eq!(
         stored,
         [
-            ("compression", "lz4"),
-            ("quota", "1539316278886"),
-            ("recordsize", "1048576"),
-            ("sync", "standard"),
+            "compression=lz4",
+            "quota=1539316278886",
+            "recordsize=1048576",
+            "sync=standard",
         ]
     );
     let iso = config.dataset("fastData/shared-iso").unwrap();

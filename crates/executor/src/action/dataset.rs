@@ -6,6 +6,7 @@ use std::time::Duration;
 use phoenix_host::command::Command;
 use phoenix_planner::plan::{CreateDataset, SetDataset};
 use phoenix_tools::zfs::{self, ZfsFailure, classify, was_made};
+use phoenix_zfs::property::{DatasetType, Value};
 
 use super::Done;
 use super::failure::{Goal, run_while_busy};
@@ -76,16 +77,16 @@ fn compare(
     let dataset = &operation.dataset;
     let mut wanted = operation.properties.clone();
     let kind = match operation.volume {
-        None => "filesystem",
+        None => DatasetType::Filesystem,
         Some(volume) => {
-            wanted.insert("volsize".to_owned(), volume.size.to_string());
-            "volume"
+            wanted.insert("volsize".to_owned(), Value::Number(volume.size));
+            DatasetType::Volume
         }
     };
     let Some(live) = properties::read(goal, host, dataset, &wanted)? else {
         return Err(goal.not_in_force("zfs create succeeded, but the dataset is not there"));
     };
-    if let Some(there) = live.get("type").filter(|there| *there != kind) {
+    if let Some(there) = live.get("type").filter(|there| **there != *kind.as_str()) {
         let reason = format!("there is a {there} of that name, not a {kind}");
         return Err(goal.because(
             FailureCode::Exists,
@@ -137,7 +138,7 @@ pub(super) fn set_properties(
     goal: Goal<'_>,
     host: &StepContext<'_>,
     dataset: &str,
-    wanted: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, Value>,
     retry_pause: Duration,
 ) -> Result<Done, Failure> {
     if wanted.is_empty() {
@@ -172,7 +173,7 @@ fn must_exist(
     goal: Goal<'_>,
     host: &StepContext<'_>,
     dataset: &str,
-    wanted: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, Value>,
 ) -> Result<Live, Failure> {
     properties::read(goal, host, dataset, wanted)?
         .ok_or_else(|| goal.moved_on("the dataset has disappeared"))
@@ -183,7 +184,7 @@ fn with_what_took_effect(
     goal: Goal<'_>,
     host: &StepContext<'_>,
     dataset: &str,
-    pending: &BTreeMap<String, String>,
+    pending: &BTreeMap<String, Value>,
 ) -> Failure {
     // The first failure is the one to tell; a second one while looking adds nothing.
     let Ok(Some(live)) = properties::read(goal, host, dataset, pending) else {
@@ -238,7 +239,8 @@ fn must_be_mounted(goal: Goal<'_>, live: &Live, mountpoint: &str) -> Result<(), 
         return Ok(());
     }
     let reason = if is_mounted(live) {
-        let there = live.get("mountpoint").map_or("elsewhere", String::as_str);
+        let there = live.get("mountpoint").and_then(Value::word);
+        let there = there.unwrap_or("elsewhere");
         format!("it is mounted at {there} instead of {mountpoint}")
     } else {
         format!("it is there, but not mounted at {mountpoint}")

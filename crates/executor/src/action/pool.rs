@@ -11,6 +11,7 @@ use phoenix_tools::disk::Inventory;
 use phoenix_tools::zfs::{ZfsFailure, classify};
 use phoenix_tools::zpool::{self, PoolSpec, VdevSpec, VdevStatus};
 use phoenix_tools::{parallel, system};
+use phoenix_zfs::property::Value;
 use phoenix_zfs::vdev::VdevClass;
 
 use super::failure::Goal;
@@ -105,7 +106,7 @@ fn mount_root(
     retry_pause: Duration,
 ) -> Result<(), Failure> {
     let root = properties::read(goal, host, pool, &BTreeMap::new())?.unwrap_or_default();
-    match root.get("mountpoint").filter(|path| path.starts_with('/')) {
+    match root.get("mountpoint").and_then(Value::path) {
         Some(mountpoint) => dataset::mount_at(pool, mountpoint, host, retry_pause).map(drop),
         None => Ok(()),
     }
@@ -319,7 +320,7 @@ fn read(
     goal: Goal<'_>,
     host: &StepContext<'_>,
     pool: &str,
-    wanted: &BTreeMap<String, String>,
+    wanted: &BTreeMap<String, Value>,
 ) -> Result<Live, Failure> {
     let names: Vec<&str> = wanted.keys().map(String::as_str).collect();
     if names.is_empty() {

@@ -181,7 +181,6 @@ fn mountpoints(rows: &[PropertyRow]) -> BTreeSet<String> {
         .collect();
     let paths = of("mountpoint").filter(|row| mounted.contains(row.name.as_str()));
     paths
-        .filter(|row| row.value.starts_with('/'))
-        .map(|row| row.value.clone())
+        .filter_map(|row| row.value.path().map(str::to_owned))
         .collect()
 }

@@ -169,9 +169,9 @@ fn add_row(dataset: &mut ObservedDataset, row: PropertyRow) -> Result<(), ParseE
         "type" => {
             let unknown = |error: UnknownType| {
                 let reason = format!("the type of {} is {error}", row.name);
-                ParseError::new("the output of zfs get", &row.value, reason)
+                ParseError::new("the output of zfs get", &row.value.text(), reason)
             };
-            dataset.kind = row.value.parse().map_err(unknown)?;
+            dataset.kind = row.value.text().parse().map_err(unknown)?;
         }
         "mounted" => dataset.mounted = row.value == "yes",
         _ => dataset.properties.extend(property(row)),

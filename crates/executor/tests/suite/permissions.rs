@@ -7,6 +7,7 @@ use phoenix_planner::plan::Plan;
 use phoenix_sim::SimHost;
 use phoenix_sim::state::{Entry, EntryKind};
 use phoenix_tools::acl;
+use phoenix_zfs::property::Value;
 
 use crate::support::{EVERYTHING, config, look, plan, run, set_up};
 
@@ -49,7 +50,10 @@ fn changes(plan: &Plan) -> Vec<String> {
     let changes = plan.steps.iter().flat_map(|step| {
         let of_step = step.changes.iter();
         of_step.map(move |change| {
-            let before = change.before.as_deref().unwrap_or("-");
+            let before = change
+                .before
+                .as_ref()
+                .map_or_else(|| "-".into(), Value::text);
             format!("{} {}: {before} -> {}", step.id, change.field, change.after)
         })
     });

@@ -10,6 +10,7 @@ use phoenix_tools::disk::{self, Inventory};
 use phoenix_tools::parallel;
 use phoenix_tools::zfs::{ZfsFailure, classify};
 use phoenix_tools::zpool::{self, PoolRow, PoolStatus};
+use phoenix_zfs::property::Value;
 
 use super::kernel_text;
 use crate::commands::{self, asked_of_pools};
@@ -44,11 +45,11 @@ pub(super) fn read(host: &dyn Host) -> (Vec<PoolFacts>, Vec<String>) {
     let mut pools = Vec::new();
     for (row, layout) in rows.iter().zip(layouts) {
         let property = |name: &str| properties.get(&(row.name.clone(), name.to_owned()));
-        let ashift = property("ashift").and_then(|value| value.parse().ok());
+        let ashift = property("ashift").and_then(|value| u8::try_from(value.number()?).ok());
         pools.push(PoolFacts {
             name: row.name.clone(),
             health: row.health.clone(),
-            autotrim: property("autotrim").map(|value| value == "on"),
+            autotrim: property("autotrim").map(|value| *value == Value::Switch(true)),
             // 0 means that ZFS chose per vdev.
             ashift: ashift.filter(|ashift| *ashift > 0),
             trimmed: host
@@ -101,7 +102,7 @@ fn links(host: &dyn Host) -> Result<BTreeMap<Utf8PathBuf, String>, String> {
 }
 
 /// Values by pool and property.
-fn properties(host: &dyn Host, pools: &[&str]) -> BTreeMap<(String, String), String> {
+fn properties(host: &dyn Host, pools: &[&str]) -> BTreeMap<(String, String), Value> {
     if pools.is_empty() {
         return BTreeMap::new();
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use phoenix_config::check::{is_export_client, is_export_option};
 use phoenix_config::model::StorageKind;
 use phoenix_zfs::name::{check_dataset, check_pool};
-use phoenix_zfs::property::{dataset_property, is_user_property, pool_property};
+use phoenix_zfs::property::{Value, dataset_property, is_user_property, pool_property};
 
 use crate::boot_order;
 use crate::diff::MountValue;
@@ -58,8 +58,8 @@ fn unless(holds: bool, otherwise: impl FnOnce() -> String) -> Option<String> {
 
 fn pool(
     name: &str,
-    properties: &BTreeMap<String, String>,
-    root_properties: &BTreeMap<String, String>,
+    properties: &BTreeMap<String, Value>,
+    root_properties: &BTreeMap<String, Value>,
 ) -> Option<String> {
     let of_pool = |name: &str| pool_property(name).is_some() || is_user_property(name);
     unless(check_pool(name).is_ok(), || {
@@ -69,7 +69,7 @@ fn pool(
     .or_else(|| settings(root_properties, &of_dataset))
 }
 
-fn dataset(name: &str, properties: &BTreeMap<String, String>) -> Option<String> {
+fn dataset(name: &str, properties: &BTreeMap<String, Value>) -> Option<String> {
     unless(check_dataset(name).is_ok(), || {
         format!("names a dataset \"{name}\"")
     })
@@ -89,11 +89,11 @@ fn of_dataset(name: &str) -> bool {
 }
 
 fn settings(
-    properties: &BTreeMap<String, String>,
+    properties: &BTreeMap<String, Value>,
     is_known: &dyn Fn(&str) -> bool,
 ) -> Option<String> {
     properties.iter().find_map(|(name, value)| {
-        unless(is_known(name), || format!("sets the property \"{name}\"")).or_else(|| plain(value))
+        unless(is_known(name), || format!("sets the property \"{name}\"")).or_else(|| plain(&value.text()))
     })
 }
 

@@ -2,6 +2,10 @@
 //!
 //! What was there before is the host's own, and is not judged here.
 
+use std::collections::BTreeMap;
+
+use phoenix_zfs::property::Value;
+
 use crate::boot_order;
 use crate::diff::{CONTENTS, LIKE_THE_DIRECTORY, ROOT, acl_text, mode_text};
 use crate::export::split;
@@ -11,18 +15,18 @@ use crate::plan::{
 };
 
 /// A field with the value that it gets.
-type Field = (String, String);
+type Field = (String, Value);
 
 /// What is done and not shown, or shown and not done, in words that follow "it".
 pub(super) fn untrue(step: &Step) -> Option<String> {
     let changes = step.changes.iter();
-    let mut shown: Vec<(&str, &str)> = changes
-        .map(|change| (change.field.as_str(), change.after.as_str()))
+    let mut shown: Vec<(&str, &Value)> = changes
+        .map(|change| (change.field.as_str(), &change.after))
         .collect();
     for (field, after) in done(&step.operation) {
         let Some(at) = shown
             .iter()
-            .position(|shown| *shown == (field.as_str(), after.as_str()))
+            .position(|shown| *shown == (field.as_str(), &after))
         else {
             return Some(format!("does not show {field} {after}"));
         };
@@ -30,7 +34,7 @@ pub(super) fn untrue(step: &Step) -> Option<String> {
     }
     shown
         .into_iter()
-        .find(|(field, after)| !may_show(&step.operation, field, after))
+        .find(|(field, after)| !may_show(&step.operation, field, &after.text()))
         .map(|(field, after)| format!("shows {field} {after}, and does not do that"))
 }
 
@@ -68,7 +72,7 @@ fn done(operation: &Operation) -> Vec<Field> {
             let parts = [("now", set.runtime), ("next boot", set.persistent)];
             let parts = parts.into_iter().filter(|(_, is_set)| *is_set);
             parts
-                .map(|(when, _)| (format!("zfs_arc_max ({when})"), set.max.to_string()))
+                .map(|(when, _)| (format!("zfs_arc_max ({when})"), set.max.into()))
                 .collect()
         }
         Operation::SetBootOrder(_) => Vec::new(),
@@ -96,16 +100,16 @@ fn may_show(operation: &Operation, field: &str, after: &str) -> bool {
     }
 }
 
-fn field(name: &str, after: &str) -> Field {
-    (name.to_owned(), after.to_owned())
+fn field(name: &str, after: impl Into<Value>) -> Field {
+    (name.to_owned(), after.into())
 }
 
-fn pairs<'a>(
-    values: &'a std::collections::BTreeMap<String, String>,
+fn pairs<'a, V: Clone + Into<Value>>(
+    values: &'a BTreeMap<String, V>,
     before: &'a str,
 ) -> impl Iterator<Item = Field> + 'a {
     let values = values.iter();
-    values.map(move |(name, value)| (format!("{before}{name}"), value.clone()))
+    values.map(move |(name, value)| (format!("{before}{name}"), value.clone().into()))
 }
 
 fn disks(create: &CreatePool) -> impl Iterator<Item = &PlannedDisk> {
@@ -114,9 +118,9 @@ fn disks(create: &CreatePool) -> impl Iterator<Item = &PlannedDisk> {
 
 fn pool_made(create: &CreatePool) -> Vec<Field> {
     let vdevs = create.vdevs.iter();
-    let vdevs = vdevs.map(|vdev| (vdev.class.to_string(), vdev.words()));
+    let vdevs = vdevs.map(|vdev| (vdev.class.to_string(), vdev.words().into()));
     let wiped = create.wiped_disks();
-    let wiped = wiped.map(|disk| (format!("wipe {}", disk.path), "erased".to_owned()));
+    let wiped = wiped.map(|disk| (format!("wipe {}", disk.path), "erased".into()));
     vdevs
         .chain(wiped)
         .chain(pairs(&create.properties, ""))
@@ -127,19 +131,16 @@ fn pool_made(create: &CreatePool) -> Vec<Field> {
 fn dataset_made(create: &CreateDataset) -> Vec<Field> {
     let volume = create.volume.iter().flat_map(|volume| {
         let sparse = if volume.sparse { "yes" } else { "no" };
-        [
-            field("volsize", &volume.size.to_string()),
-            field("sparse", sparse),
-        ]
+        [field("volsize", volume.size), field("sparse", sparse)]
     });
     volume.chain(pairs(&create.properties, "")).collect()
 }
 
 fn permissions(set: &SetPermissions) -> Vec<Field> {
-    let number = |name: &str, id: Option<u32>| id.map(|id| field(name, &id.to_string()));
+    let number = |name: &str, id: Option<u32>| id.map(|id| field(name, u64::from(id)));
     let contents = set.recursive.then(|| field(CONTENTS, LIKE_THE_DIRECTORY));
-    let acl = (!set.acl.is_empty()).then(|| field("acl", &acl_text(set.acl.iter())));
-    let mode = set.mode.map(|mode| field("mode", &mode_text(mode)));
+    let acl = (!set.acl.is_empty()).then(|| field("acl", acl_text(set.acl.iter())));
+    let mode = set.mode.map(|mode| field("mode", mode_text(mode)));
     [
         number("owner", set.uid),
         number("group", set.gid),

@@ -40,20 +40,15 @@ pub(super) fn diff(facts: &Facts<'_>, limit: &ArcLimit, notes: &mut Notes) -> Ve
     // Without the module there is nothing to tell; it will read the file when it is loaded.
     let runtime = live.c_max.is_some_and(|has| has != max);
     let persistent = live.persistent != Some(max);
-    let text = |bytes: u64| bytes.to_string();
     let mut changes = Vec::new();
     if runtime {
-        changes.push(changed_field(
-            "zfs_arc_max (now)",
-            live.c_max.map(text),
-            text(max),
-        ));
+        changes.push(changed_field("zfs_arc_max (now)", live.c_max, max));
     }
     if persistent {
         changes.push(changed_field(
             "zfs_arc_max (next boot)",
-            live.persistent.map(text),
-            text(max),
+            live.persistent,
+            max,
         ));
     }
     if changes.is_empty() {

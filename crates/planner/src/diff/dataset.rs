@@ -5,13 +5,13 @@
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::{Dataset, DatasetKind, Property};
-use phoenix_zfs::property::{DatasetType, Source, is_create_only, same_value};
+use phoenix_zfs::property::{DatasetType, Source, Value, is_create_only, same_value};
 use phoenix_zfs::size;
 
 use super::facts::{Facts, is_locked, value};
-use super::property::{after, differences, new_properties, stored};
+use super::property::{Difference, differences, new_properties, rows, stored, values};
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
-use crate::observed::ObservedDataset;
+use crate::observed::{ObservedDataset, ObservedProperty};
 use crate::plan::{Change, CreateDataset, Operation, PlannedVolume, SetDataset};
 use crate::refusal::RefusalCode;
 
@@ -32,9 +32,9 @@ fn missing(facts: &Facts<'_>, dataset: &Dataset) -> Verdict {
         DatasetKind::Filesystem => None,
         DatasetKind::Volume { size, sparse } => {
             let declared = dataset.properties.get("volblocksize");
-            let block = declared.and_then(|block| block.stored.parse().ok());
+            let block = declared.and_then(|block| block.stored.number());
             let size = round_up(size, block.unwrap_or(DEFAULT_VOLBLOCKSIZE));
-            changes.push(new_field("volsize", size.to_string()));
+            changes.push(new_field("volsize", size));
             changes.push(new_field("sparse", if sparse { "yes" } else { "no" }));
             Some(PlannedVolume { size, sparse })
         }
@@ -59,7 +59,11 @@ fn missing(facts: &Facts<'_>, dataset: &Dataset) -> Verdict {
 
 /// Properties that are right only because the parent is as it is, and that the same plan changes
 /// there: without a step of their own they would follow the parent.
-fn about_to_change(facts: &Facts<'_>, dataset: &Dataset, live: &ObservedDataset) -> Vec<Change> {
+fn about_to_change(
+    facts: &Facts<'_>,
+    dataset: &Dataset,
+    live: &ObservedDataset,
+) -> Vec<Difference> {
     let Some((parent, _)) = dataset.name.rsplit_once('/') else {
         return Vec::new();
     };
@@ -69,7 +73,7 @@ fn about_to_change(facts: &Facts<'_>, dataset: &Dataset, live: &ObservedDataset)
         .iter()
         .map(|(name, wanted)| (name.as_ref(), wanted))
         .filter(|(name, _)| *name != "mountpoint");
-    let change = |(name, wanted): (&str, &Property)| {
+    let difference = |(name, wanted): (&str, &Property)| {
         let there = live.properties.get(name)?;
         let Source::Inherited(origin) = &there.source else {
             return None;
@@ -77,13 +81,9 @@ fn about_to_change(facts: &Facts<'_>, dataset: &Dataset, live: &ObservedDataset)
         let above = facts.declared_between(parent, origin, name)?;
         let follows = same_value(name, &there.value, &wanted.stored)
             && !same_value(name, above, &wanted.stored);
-        follows.then(|| Change {
-            source: Some(there.source.clone()),
-            default: wanted.default,
-            ..changed_field(name, Some(there.value.clone()), &wanted.stored)
-        })
+        follows.then(|| Difference::new(name, wanted, Some(there)))
     };
-    wanted.filter_map(change).collect()
+    wanted.filter_map(difference).collect()
 }
 
 fn existing(
@@ -93,17 +93,18 @@ fn existing(
     notes: &mut Notes,
 ) -> Verdict {
     check_kind(dataset, live)?;
-    let mut changes = differences(&dataset.properties, &live.properties);
-    check_create_only(dataset, &changes)?;
-    changes.extend(about_to_change(facts, dataset, live));
+    let mut differing = differences(&dataset.properties, &live.properties);
+    check_create_only(dataset, &differing)?;
+    differing.extend(about_to_change(facts, dataset, live));
     if let DatasetKind::Volume { size, .. } = dataset.kind {
-        changes.extend(growth(dataset, live, size)?);
+        differing.extend(growth(dataset, live, size)?);
     }
-    let properties = after(&changes);
+    let properties = values(&differing);
     let moves = properties.contains_key("mountpoint") || properties.contains_key("canmount");
     let mount = mount(facts, dataset, live, moves, notes)?;
+    let mut changes: Vec<Change> = rows(differing).collect();
     if mount.is_some() && !live.mounted {
-        changes.push(changed_field("mounted", Some("no".to_owned()), "yes"));
+        changes.push(changed_field("mounted", Some("no"), "yes"));
     }
     if changes.is_empty() {
         return Ok(None);
@@ -132,22 +133,22 @@ fn check_kind(dataset: &Dataset, live: &ObservedDataset) -> Result<(), Stop> {
     ))
 }
 
-fn check_create_only(dataset: &Dataset, changes: &[Change]) -> Result<(), Stop> {
-    let fixed: Vec<_> = changes
+fn check_create_only(dataset: &Dataset, differing: &[Difference]) -> Result<(), Stop> {
+    let fixed: Vec<_> = differing
         .iter()
-        .filter(|change| is_create_only(&change.field))
+        .filter(|one| is_create_only(&one.name))
         .collect();
     if fixed.is_empty() {
         return Ok(());
     }
-    let show = |change: &&Change| {
-        let before = change.before.as_deref().unwrap_or("not set");
-        format!("{} is {before} and not {}", change.field, change.after)
+    let show = |one: &&Difference| {
+        let before = one.before("not set");
+        format!("{} is {before} and not {}", one.name, one.value)
     };
     let differences = fixed.iter().map(show).collect::<Vec<_>>().join(", ");
     let fields = fixed
         .iter()
-        .map(|change| change.field.as_str())
+        .map(|one| one.name.as_str())
         .collect::<Vec<_>>()
         .join(", ");
     Err(refused(
@@ -163,9 +164,13 @@ fn check_create_only(dataset: &Dataset, changes: &[Change]) -> Result<(), Stop> 
     ))
 }
 
-/// The change of size that a volume needs. Sizes are compared as ZFS rounds them.
-fn growth(dataset: &Dataset, live: &ObservedDataset, size: u64) -> Result<Option<Change>, Stop> {
-    let number = |name| value(live, name).and_then(|value| value.parse::<u64>().ok());
+/// The difference in size of a volume. Sizes are compared as ZFS rounds them.
+fn growth(
+    dataset: &Dataset,
+    live: &ObservedDataset,
+    size: u64,
+) -> Result<Option<Difference>, Stop> {
+    let number = |name| value(live, name).and_then(Value::number);
     let wanted = round_up(size, number("volblocksize").unwrap_or(DEFAULT_VOLBLOCKSIZE));
     let has = number("volsize").unwrap_or(0);
     if wanted == has {
@@ -181,8 +186,15 @@ fn growth(dataset: &Dataset, live: &ObservedDataset, size: u64) -> Result<Option
             ),
         ));
     }
-    let before = value(live, "volsize").map(str::to_owned);
-    Ok(Some(changed_field("volsize", before, wanted.to_string())))
+    Ok(Some(Difference {
+        name: "volsize".to_owned(),
+        value: Value::Number(wanted),
+        live: live.properties.get("volsize").map(|live| ObservedProperty {
+            source: Source::None,
+            ..live.clone()
+        }),
+        default: false,
+    }))
 }
 
 /// Where the dataset has to be mounted, if anything has to be done for it.
@@ -213,7 +225,7 @@ fn mount(
         );
         return Ok(None);
     }
-    let stays = live.mounted && value(live, "mountpoint") == Some(target);
+    let stays = live.mounted && value(live, "mountpoint").is_some_and(|at| *at == *target);
     if !stays {
         facts.check_nothing_hidden(target)?;
         facts.check_place_is_free(name, target)?;

@@ -7,6 +7,7 @@ use phoenix_config::client::canonical;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::{Client, Config, Export};
+use phoenix_zfs::property::Value;
 
 use super::facts::{Facts, value};
 use super::verdict::{Notes, Stop, Verdict, changed_field, refused, to_do};
@@ -67,7 +68,8 @@ pub(super) fn diff(facts: &Facts<'_>, export: &Export, notes: &mut Notes) -> Ver
 fn check_sharenfs(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Result<(), Stop> {
     let Some(dataset) = own else { return Ok(()) };
     match facts.inheritable(dataset, "sharenfs") {
-        None | Some("off" | "-") => Ok(()),
+        None | Some(Value::Switch(false)) => Ok(()),
+        Some(unset) if *unset == "-" => Ok(()),
         Some(live) => Err(refused(
             RefusalCode::ExportOtherOwner,
             format!(
@@ -85,7 +87,9 @@ fn check_foreign(facts: &Facts<'_>, export: &Export, own: Option<&str>) -> Resul
     let live = own.and_then(|dataset| facts.observed.datasets.get(dataset));
     let sharenfs = live.and_then(|live| value(live, "sharenfs"));
     // The plan turns `sharenfs` off before, and ZFS takes its line away then.
-    let goes = |file: &str| file == ZFS_EXPORTS_FILE && sharenfs.is_some_and(|on| on != "off");
+    let goes = |file: &str| {
+        file == ZFS_EXPORTS_FILE && sharenfs.is_some_and(|on| *on != Value::Switch(false))
+    };
     let foreign = facts.observed.exports.foreign.get(export.path.as_str());
     for other in foreign.into_iter().flatten() {
         let wants = |client: &&Client| canonical(&client.text) == canonical(&other.client);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use phoenix_config::address::Address;
 use phoenix_config::model::{BindMount, Config, Dataset, Pool};
+use phoenix_zfs::property::Value;
 
 use super::Grants;
 use super::placement::{Placement, place};
@@ -226,7 +227,7 @@ impl<'a> Facts<'a> {
     }
 
     /// An inheritable property of a dataset once the plan is done; `None` where nothing sets it.
-    pub(super) fn inheritable(&self, dataset: &'a str, name: &str) -> Option<&str> {
+    pub(super) fn inheritable(&self, dataset: &'a str, name: &str) -> Option<&Value> {
         let mut at = dataset;
         loop {
             let declared = self.datasets.get(at).map(|found| &found.properties);
@@ -255,7 +256,7 @@ impl<'a> Facts<'a> {
         dataset: &'a str,
         origin: &str,
         name: &str,
-    ) -> Option<&str> {
+    ) -> Option<&Value> {
         let mut at = Some(dataset);
         while let Some(dataset) = at {
             let own = self.datasets.get(dataset).map(|found| &found.properties);
@@ -276,26 +277,22 @@ impl<'a> Facts<'a> {
             .datasets
             .get(dataset)
             .and_then(|found| found.properties.get("canmount"));
-        if let Some(declared) = declared {
-            return &declared.stored;
-        }
-        let live = self.observed.datasets.get(dataset);
-        live.and_then(|live| value(live, "canmount"))
-            .unwrap_or("on")
+        let declared = declared.map(|declared| &declared.stored);
+        let live = || value(self.observed.datasets.get(dataset)?, "canmount");
+        let value = declared.or_else(live).and_then(Value::word);
+        value.unwrap_or("on")
     }
 }
 
 /// Whether the dataset cannot be mounted because its key is not loaded.
 pub(super) fn is_locked(dataset: &ObservedDataset) -> bool {
-    !dataset.mounted && value(dataset, "keystatus") == Some("unavailable")
+    !dataset.mounted && value(dataset, "keystatus").is_some_and(|status| *status == "unavailable")
 }
 
 /// A property's value as ZFS stores it.
-pub(super) fn value<'a>(dataset: &'a ObservedDataset, name: &str) -> Option<&'a str> {
-    dataset
-        .properties
-        .get(name)
-        .map(|property| property.value.as_str())
+pub(super) fn value<'a>(dataset: &'a ObservedDataset, name: &str) -> Option<&'a Value> {
+    let property = dataset.properties.get(name);
+    property.map(|property| &property.value)
 }
 
 fn disk_paths<'a>(
@@ -329,7 +326,7 @@ fn mountpoints<'a>(
     for (name, dataset) in datasets {
         let own = own_mountpoint(dataset, observed.datasets.get(*name));
         let path = match own {
-            Some(own) => path_of(own),
+            Some(own) => own.path().map(str::to_owned),
             None => inherited(name, &found),
         };
         found.insert(name, path.map(Rc::from));
@@ -346,14 +343,17 @@ fn root_after(pool: &Pool, observed: &Observed) -> Option<String> {
         .get(&pool.name)
         .and_then(|live| value(live, "mountpoint"));
     match (stated, live) {
-        (Some(stated), _) => path_of(&stated.stored),
-        (None, Some(live)) => path_of(live),
+        (Some(stated), _) => stated.stored.path().map(str::to_owned),
+        (None, Some(live)) => live.path().map(str::to_owned),
         (None, None) => Some(format!("/{}", pool.name)),
     }
 }
 
 /// The mountpoint that the dataset does not get from its parent, if it has one.
-fn own_mountpoint<'a>(dataset: &'a Dataset, live: Option<&'a ObservedDataset>) -> Option<&'a str> {
+fn own_mountpoint<'a>(
+    dataset: &'a Dataset,
+    live: Option<&'a ObservedDataset>,
+) -> Option<&'a Value> {
     if let Some(declared) = dataset.properties.get("mountpoint") {
         return Some(&declared.stored);
     }
@@ -372,8 +372,4 @@ fn inherited(name: &str, found: &BTreeMap<&str, Option<Rc<str>>>) -> Option<Stri
         above = parent;
     }
     Some(format!("/{name}"))
-}
-
-fn path_of(mountpoint: &str) -> Option<String> {
-    mountpoint.starts_with('/').then(|| mountpoint.to_owned())
 }

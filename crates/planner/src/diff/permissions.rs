@@ -5,7 +5,7 @@ use phoenix_config::model::{Dataset, Permissions, Principal};
 use super::acl::{self, Acl};
 use super::facts::{Facts, value};
 use super::ids::{Ids, Kind};
-use super::verdict::{Stop, Verdict, changed_field, refused, to_do};
+use super::verdict::{Stop, Verdict, changed_field, new_field, refused, to_do};
 use crate::observed::ObservedDirectory;
 use crate::plan::{Action, Change, Operation, SetPermissions};
 use crate::refusal::RefusalCode;
@@ -95,7 +95,7 @@ fn contents(facts: &Facts<'_>, path: &str, is_visible: bool, root_differs: bool)
             let before = format!("others, such as {first}");
             Some(changed_field(CONTENTS, Some(before), after))
         }
-        _ => (root_differs || !is_visible).then(|| changed_field(CONTENTS, None, after)),
+        _ => (root_differs || !is_visible).then(|| new_field(CONTENTS, after)),
     }
 }
 
@@ -116,7 +116,7 @@ fn live_acl(facts: &Facts<'_>, path: &str, is_visible: bool) -> Result<Acl, Stop
 /// path shows the directory below.
 fn directory<'a>(facts: &Facts<'a>, dataset: &str, path: &str) -> Option<&'a ObservedDirectory> {
     let live = facts.observed.datasets.get(dataset)?;
-    let visible = live.mounted && value(live, "mountpoint") == Some(path);
+    let visible = live.mounted && value(live, "mountpoint").is_some_and(|at| *at == *path);
     facts.observed.directories.get(path).filter(|_| visible)
 }
 

@@ -10,10 +10,10 @@ mod topology;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::Pool;
-use phoenix_zfs::property::is_create_only;
+use phoenix_zfs::property::{Value, is_create_only};
 
 use super::facts::Facts;
-use super::property::{after, difference, differences};
+use super::property::{Difference, difference, differences, rows, values};
 use super::verdict::{Notes, Stop, Verdict, refused, update};
 use crate::observed::ObservedPool;
 use crate::plan::{Change, Operation, SetPool};
@@ -46,18 +46,19 @@ fn existing(facts: &Facts<'_>, pool: &Pool, live: &ObservedPool, notes: &mut Not
     }
     let operation = Operation::SetPool(SetPool {
         pool: pool.name.clone(),
-        properties: after(&properties),
-        root_properties: after(&root_properties),
+        properties: values(&properties),
+        root_properties: values(&root_properties),
     });
-    update([properties, of_root(root_properties)].concat(), operation)
+    let changes = rows(properties).chain(of_root(rows(root_properties)));
+    update(changes.collect(), operation)
 }
 
-/// Names the changes as the file does.
-fn of_root(mut changes: Vec<Change>) -> Vec<Change> {
-    for change in &mut changes {
-        change.field.insert_str(0, ROOT);
-    }
-    changes
+/// The rows of a root dataset's properties, named as the file does.
+fn of_root(rows: impl Iterator<Item = Change>) -> impl Iterator<Item = Change> {
+    rows.map(|mut row| {
+        row.field.insert_str(0, ROOT);
+        row
+    })
 }
 
 fn check_health(pool: &Pool, live: &ObservedPool, notes: &mut Notes) -> Result<(), Stop> {
@@ -93,9 +94,10 @@ fn note_ashift(pool: &Pool, live: &ObservedPool, notes: &mut Notes) {
     let live = live
         .properties
         .get("ashift")
-        .map_or("0", |property| &property.value);
+        .map_or(&Value::Number(0), |property| &property.value);
     // 0 means that every vdev took its own; the property never tells what the vdevs have.
-    if pool.ashift_default || live == "0" || live == pool.ashift.to_string() {
+    let said = [0, u64::from(pool.ashift)].map(Value::Number);
+    if pool.ashift_default || said.contains(live) {
         return;
     }
     let (name, ashift) = (&pool.name, pool.ashift);
@@ -109,21 +111,19 @@ fn note_ashift(pool: &Pool, live: &ObservedPool, notes: &mut Notes) {
 }
 
 /// A feature that is enabled cannot be disabled (zpool-features(7)).
-fn check_features(pool: &Pool, changes: &[Change]) -> Result<(), Stop> {
-    let disabled = |change: &&Change| {
-        change.field.starts_with("feature@")
-            && change.after == "disabled"
-            && change.before.is_some()
+fn check_features(pool: &Pool, differing: &[Difference]) -> Result<(), Stop> {
+    let disabled = |one: &&Difference| {
+        one.name.starts_with("feature@") && one.value == "disabled" && one.live.is_some()
     };
-    match changes.iter().find(disabled) {
+    match differing.iter().find(disabled) {
         None => Ok(()),
-        Some(change) => Err(refused(
+        Some(Difference { name, .. }) => Err(refused(
             RefusalCode::PoolPropertyFixed,
             format!(
-                "{} of pool {} is enabled, and no feature can be disabled again",
-                change.field, pool.name
+                "{name} of pool {} is enabled, and no feature can be disabled again",
+                pool.name
             ),
-            format!("remove {} from the pool's properties", change.field),
+            format!("remove {name} from the pool's properties"),
         )),
     }
 }
@@ -134,49 +134,49 @@ fn root_differences(
     facts: &Facts<'_>,
     pool: &Pool,
     notes: &mut Notes,
-) -> Result<Vec<Change>, Stop> {
+) -> Result<Vec<Difference>, Stop> {
     let live = facts.observed.datasets.get(&pool.name);
     let mut stated = Vec::new();
     let mut defaults = Vec::new();
     for (name, property) in &pool.root_properties {
         let live = live.and_then(|live| live.properties.get(name.as_ref()));
         match difference(name, property, live) {
-            Some(change) if property.default => defaults.push(change),
-            Some(change) => stated.push(change),
+            Some(one) if property.default => defaults.push(one),
+            Some(one) => stated.push(one),
             None => {}
         }
     }
     note_root_defaults(pool, &defaults, notes);
-    match stated.iter().find(|change| is_create_only(&change.field)) {
+    match stated.iter().find(|one| is_create_only(&one.name)) {
         None => Ok(stated),
-        Some(change) => Err(refused(
+        Some(one) => Err(refused(
             RefusalCode::PoolPropertyFixed,
             format!(
                 "{} of pool {}'s root dataset is {}, and ZFS sets it only when the pool is made",
-                change.field,
+                one.name,
                 pool.name,
-                change.before.as_deref().unwrap_or("not set"),
+                one.before("not set"),
             ),
             format!(
                 "remove {} from root_properties, or move the data away and make the pool again",
-                change.field
+                one.name
             ),
         )),
     }
 }
 
-fn note_root_defaults(pool: &Pool, defaults: &[Change], notes: &mut Notes) {
+fn note_root_defaults(pool: &Pool, defaults: &[Difference], notes: &mut Notes) {
     if defaults.is_empty() {
         return;
     }
-    let list = |value: fn(&Change) -> &str| {
+    let list = |value: fn(&Difference) -> String| {
         let pairs = defaults
             .iter()
-            .map(|change| format!("{}={}", change.field, value(change)));
+            .map(|one| format!("{}={}", one.name, value(one)));
         pairs.collect::<Vec<_>>().join(" ")
     };
-    let live = list(|change| change.before.as_deref().unwrap_or("(unset)"));
-    let usual = list(|change| &change.after);
+    let live = list(|one| one.before("(unset)"));
+    let usual = list(|one| one.value.to_string());
     notes.about(
         pool.address(),
         Severity::Note,

@@ -10,7 +10,7 @@ use phoenix_config::model::{Content, Dataset, Storage, StorageKind};
 use super::facts::Facts;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::ObservedStorage;
-use crate::plan::{AddStorage, Change, Note, Operation, SetStorage};
+use crate::plan::{AddStorage, Note, Operation, SetStorage};
 use crate::refusal::RefusalCode;
 use crate::storage::{effective, joined, same_value, stored, trimmed};
 
@@ -186,19 +186,21 @@ impl<'a> Wanted<'a> {
 fn existing(wanted: &Wanted<'_>, live: &ObservedStorage) -> Verdict {
     check_fixed(wanted, live)?;
     let options = wanted.changeable();
-    let changes: Vec<_> = options
-        .iter()
-        .filter_map(|(name, value)| difference(live, name, value))
+    let differing: BTreeMap<String, String> = options
+        .into_iter()
+        .filter(|(name, value)| differs(live, name, value))
         .collect();
-    if changes.is_empty() {
+    if differing.is_empty() {
         return Ok(None);
     }
     // Proxmox's old `mkdir` overrules `create-subdirs`.
-    let renamed = |change: &Change| change.field == "create-subdirs" && change.after == "1";
-    let is_overruled = live.options.contains_key("mkdir") && changes.iter().any(renamed);
+    let makes_directories = differing.get("create-subdirs").map(String::as_str) == Some("1");
+    let is_overruled = live.options.contains_key("mkdir") && makes_directories;
+    let row = |(name, value): (&String, &String)| changed_field(name, stored(live, name), value);
+    let changes = differing.iter().map(row).collect();
     let operation = SetStorage {
         storage: wanted.storage.id.clone(),
-        options: super::property::after(&changes),
+        options: differing,
         delete: is_overruled
             .then(|| "mkdir".to_owned())
             .into_iter()
@@ -207,10 +209,9 @@ fn existing(wanted: &Wanted<'_>, live: &ObservedStorage) -> Verdict {
     update(changes, Operation::SetStorage(operation))
 }
 
-fn difference(live: &ObservedStorage, name: &str, value: &str) -> Option<Change> {
+fn differs(live: &ObservedStorage, name: &str, value: &str) -> bool {
     let is = effective(live, name);
-    let same = is.is_some_and(|is| same_value(name, &is, value));
-    (!same).then(|| changed_field(name, stored(live, name), value))
+    is.is_none_or(|is| !same_value(name, &is, value))
 }
 
 fn check_fixed(wanted: &Wanted<'_>, live: &ObservedStorage) -> Result<(), Stop> {

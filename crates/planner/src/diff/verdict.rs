@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use phoenix_config::address::Address;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
+use phoenix_zfs::property::Value;
 
 use crate::plan::{Action, Change, Note, Operation};
 use crate::refusal::RefusalCode;
@@ -69,19 +70,19 @@ pub(super) fn refused(
 }
 
 /// A field that the object gets when it is made.
-pub(super) fn new_field(field: impl Into<String>, after: impl Into<String>) -> Change {
-    changed_field(field, None, after)
+pub(super) fn new_field(field: impl Into<String>, after: impl Into<Value>) -> Change {
+    changed_field(field, None::<Value>, after)
 }
 
 /// A field that differs.
 pub(super) fn changed_field(
     field: impl Into<String>,
-    before: Option<String>,
-    after: impl Into<String>,
+    before: Option<impl Into<Value>>,
+    after: impl Into<Value>,
 ) -> Change {
     Change {
         field: field.into(),
-        before,
+        before: before.map(Into::into),
         after: after.into(),
         source: None,
         default: false,

@@ -1,7 +1,9 @@
 //! Datasets: what is set on them, and whose their directories are.
 
 use phoenix_config::written::{Dataset, Permissions, Properties, Volume};
-use phoenix_zfs::property::{DatasetType, dataset_property, is_create_only, stored_dataset_value};
+use phoenix_zfs::property::{
+    DatasetType, Value, dataset_property, is_create_only, stored_dataset_value,
+};
 
 use super::text::{own, size, spelled};
 use crate::observed::{Observed, ObservedDataset, ObservedDirectory};
@@ -35,10 +37,10 @@ pub(super) fn describe(observed: &Observed, full: &str, live: &ObservedDataset) 
         name: name.to_owned(),
         mountpoint: mountpoint
             .filter(|path| path.source.is_own())
-            .map(|path| path.value.clone()),
+            .map(|path| path.value.to_string()),
         properties,
         permissions: mounted
-            .and_then(|path| observed.directories.get(&path.value))
+            .and_then(|path| observed.directories.get(path.value.word()?))
             .and_then(permissions),
         storage: None,
         volume,
@@ -46,11 +48,14 @@ pub(super) fn describe(observed: &Observed, full: &str, live: &ObservedDataset) 
 }
 
 fn volume(live: &ObservedDataset) -> Volume {
-    let value = |name| live.properties.get(name).map(|has| has.value.as_str());
-    let bytes = value("volsize").and_then(|size| size.parse().ok());
+    let value = |name| live.properties.get(name).map(|has| &has.value);
+    let bytes = value("volsize").and_then(Value::number);
     Volume {
         volsize: size(bytes.unwrap_or(0)),
-        sparse: matches!(value("refreservation"), None | Some("0" | "none")),
+        sparse: matches!(
+            value("refreservation"),
+            None | Some(Value::Number(0) | Value::None)
+        ),
     }
 }
 
@@ -60,17 +65,17 @@ pub(super) fn fixed(
     full: &str,
     live: &ObservedDataset,
     parent: Option<&ObservedDataset>,
-    stored: impl Fn(&str, &str) -> Option<String>,
+    stored: impl Fn(&str, &str) -> Option<Value>,
 ) -> Properties {
     let begins = live.properties.get("encryptionroot");
-    let begins = begins.is_some_and(|root| root.value == full);
-    let is_stated = |name: &str, value: &str| {
+    let begins = begins.is_some_and(|root| root.value == *full);
+    let is_stated = |name: &str, value: &Value| {
         let is_key = ENCRYPTION.contains(&name);
         let of_parent = parent.and_then(|parent| parent.properties.get(name));
-        let of_parent = of_parent.filter(|_| !is_key).map(|has| has.value.as_str());
-        let default = || dataset_property(name).map(|property| property.default);
+        let of_parent = of_parent.filter(|_| !is_key).map(|has| has.value.clone());
+        let default = || dataset_property(name).map(|property| property.default.into());
         let usual = of_parent.or_else(default);
-        is_create_only(name) && (begins || !is_key) && usual.is_some_and(|usual| usual != value)
+        is_create_only(name) && (begins || !is_key) && usual.is_some_and(|usual| usual != *value)
     };
     let stated = live.properties.iter();
     let stated = stated.filter(|(name, has)| is_stated(name, &has.value));

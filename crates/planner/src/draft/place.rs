@@ -25,7 +25,7 @@ impl<'a> Places<'a> {
         let mounted = observed.datasets.iter().filter(|(_, live)| live.mounted);
         let datasets = mounted.filter_map(|(name, live)| {
             let mountpoint = live.properties.get("mountpoint")?;
-            Some((mountpoint.value.as_str(), name.as_str()))
+            Some((mountpoint.value.word()?, name.as_str()))
         });
         Self {
             observed,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use phoenix_config::model::{DEFAULT_ASHIFT, DEFAULT_PROPERTIES, DEFAULT_ROOT_PROPERTIES};
 use phoenix_config::written::{Data, Pool, Properties, Vdev, VdevItem};
-use phoenix_zfs::property::{DatasetType, stored_dataset_value, stored_pool_value};
+use phoenix_zfs::property::{DatasetType, Value, stored_dataset_value, stored_pool_value};
 use phoenix_zfs::vdev::VdevClass;
 
 use super::dataset::fixed;
@@ -27,7 +27,7 @@ pub(super) fn describe(
     };
     let flat = |class| of(class).into_iter().flat_map(|vdev| vdev.disks).collect();
     let ashift = live.properties.get("ashift");
-    let ashift = ashift.and_then(|ashift| ashift.value.parse().ok());
+    let ashift = ashift.and_then(|ashift| u8::try_from(ashift.value.number()?).ok());
     let mut properties = own(&live.properties, &["ashift"], stored_pool);
     let defaults = &DEFAULT_PROPERTIES;
     properties.extend(unusual(&live.properties, defaults, stored_pool));
@@ -56,7 +56,7 @@ pub(super) fn describe(
 fn unusual(
     live: &BTreeMap<String, ObservedProperty>,
     defaults: &[(&str, &str)],
-    stored: impl Fn(&str, &str) -> Option<String>,
+    stored: impl Fn(&str, &str) -> Option<Value>,
 ) -> Properties {
     let live = defaults.iter().filter_map(|(name, usual)| {
         let has = &live.get(*name)?.value;
@@ -65,11 +65,11 @@ fn unusual(
     live.collect()
 }
 
-fn stored_pool(name: &str, value: &str) -> Option<String> {
+fn stored_pool(name: &str, value: &str) -> Option<Value> {
     stored_pool_value(name, value).ok()
 }
 
-fn stored_on_root(name: &str, value: &str) -> Option<String> {
+fn stored_on_root(name: &str, value: &str) -> Option<Value> {
     stored_dataset_value(name, value, DatasetType::Filesystem).ok()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phoenix_config::written::Properties;
-use phoenix_zfs::property::argument;
+use phoenix_zfs::property::{Value, argument};
 use phoenix_zfs::size;
 
 use crate::observed::ObservedProperty;
@@ -21,7 +21,7 @@ pub(super) fn size(bytes: u64) -> String {
 pub(super) fn own(
     live: &BTreeMap<String, ObservedProperty>,
     besides: &[&str],
-    stored: impl Fn(&str, &str) -> Option<String>,
+    stored: impl Fn(&str, &str) -> Option<Value>,
 ) -> Properties {
     let own = live
         .iter()
@@ -33,11 +33,11 @@ pub(super) fn own(
 /// A spelling that ZFS takes for the stored `value`: with a unit, if it means the same then.
 pub(super) fn spelled(
     name: &str,
-    value: &str,
-    stored: impl Fn(&str, &str) -> Option<String>,
+    value: &Value,
+    stored: impl Fn(&str, &str) -> Option<Value>,
 ) -> String {
     let plain = argument(name, value);
-    let with_unit = plain.parse().ok().map(size);
-    let same = with_unit.filter(|short| stored(name, short).as_deref() == Some(value));
-    same.unwrap_or_else(|| plain.to_owned())
+    let with_unit = value.number().map(size);
+    let same = with_unit.filter(|short| stored(name, short).as_ref() == Some(value));
+    same.unwrap_or_else(|| plain.into_owned())
 }

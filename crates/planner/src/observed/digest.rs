@@ -96,7 +96,7 @@ impl<'a> Counting<'a> {
 fn mountpoints(datasets: &BTreeMap<String, ObservedDataset>) -> BTreeSet<&str> {
     let mounted = datasets.values().filter(|dataset| dataset.mounted);
     let paths = mounted.filter_map(|dataset| dataset.properties.get("mountpoint"));
-    paths.map(|property| property.value.as_str()).collect()
+    paths.filter_map(|property| property.value.word()).collect()
 }
 
 struct Directories<'a> {

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use phoenix_config::diagnostic::Severity;
-use phoenix_zfs::property::{Kind, Source, dataset_property, pool_property};
+use phoenix_zfs::property::{Kind, Source, Value, dataset_property, pool_property};
 use phoenix_zfs::size;
 use phoenix_zfs::text::visible;
 
@@ -85,7 +85,7 @@ fn step_block(step: &Step, style: Style) -> String {
 }
 
 fn change_text(change: &Change, style: Style) -> String {
-    let value = |value: &str| show_value(&change.field, value);
+    let value = |value: &Value| show_value(&change.field, value);
     let mut text = match &change.before {
         _ if change.is_kept() => value(&change.after),
         None => value(&change.after),
@@ -113,9 +113,9 @@ fn change_text(change: &Change, style: Style) -> String {
 }
 
 /// Numbers of bytes in the form that people write, with the exact number behind it.
-fn show_value(field: &str, value: &str) -> String {
-    let Some(bytes) = value.parse::<u64>().ok().filter(|_| is_size(field)) else {
-        return visible(value);
+fn show_value(field: &str, value: &Value) -> String {
+    let Some(bytes) = value.number().filter(|_| is_size(field)) else {
+        return visible(&value.text());
     };
     match bytes {
         0 if is_limit(field) => "none".to_owned(),

@@ -154,7 +154,7 @@ fn a_plan_can_do_only_what_a_file_could() {
                 if let Operation::CreatePool(create) = it {
                     create
                         .properties
-                        .insert("altroot=/x".to_owned(), "y".to_owned());
+                        .insert("altroot=/x".to_owned(), "y".into());
                 }
             },
             "sets the property \"altroot=/x\"",
@@ -162,9 +162,7 @@ fn a_plan_can_do_only_what_a_file_could() {
         (
             |it| {
                 if let Operation::CreateDataset(create) = it {
-                    create
-                        .properties
-                        .insert("exec=on".to_owned(), "y".to_owned());
+                    create.properties.insert("exec=on".to_owned(), "y".into());
                 }
             },
             "sets the property \"exec=on\"",
@@ -260,7 +258,7 @@ fn a_plan_shows_all_that_it_does_and_nothing_else() {
                 Operation::CreatePool(create) => {
                     let properties = &mut create.root_properties;
                     properties
-                        .insert("mountpoint".to_owned(), "/etc".to_owned())
+                        .insert("mountpoint".to_owned(), "/etc".into())
                         .is_none()
                 }
                 _ => false,
@@ -298,7 +296,7 @@ fn a_plan_shows_all_that_it_does_and_nothing_else() {
             "a client that is said to be shut out",
             |step| match &step.operation {
                 Operation::SetExport(_) => {
-                    step.changes[0].after = "none".to_owned();
+                    step.changes[0].after = "none".into();
                     true
                 }
                 _ => false,

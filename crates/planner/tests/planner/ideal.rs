@@ -13,7 +13,7 @@ use phoenix_planner::plan::{
     AddStorage, CreateDataset, CreatePool, ImportPool, Operation, Plan, SetArc, SetDataset,
     SetExport, SetMount, SetPermissions, SetPool, SetStorage,
 };
-use phoenix_zfs::property::{DatasetType, Source};
+use phoenix_zfs::property::{DatasetType, Source, Value};
 
 /// Carries out the whole plan.
 pub(crate) fn apply(plan: &Plan, host: &mut Observed) {
@@ -42,16 +42,16 @@ pub(crate) fn apply(plan: &Plan, host: &mut Observed) {
     }
 }
 
-fn local(value: &str) -> ObservedProperty {
+fn local(value: impl Into<Value>) -> ObservedProperty {
     ObservedProperty {
-        value: value.to_owned(),
+        value: value.into(),
         source: Source::Local,
     }
 }
 
-fn default(value: &str) -> ObservedProperty {
+fn default(value: impl Into<Value>) -> ObservedProperty {
     ObservedProperty {
-        value: value.to_owned(),
+        value: value.into(),
         source: Source::Default,
     }
 }
@@ -85,7 +85,7 @@ fn create_pool(create: &CreatePool, host: &mut Observed) {
             }));
     }
     for (name, value) in &create.properties {
-        pool.properties.insert(name.clone(), local(value));
+        pool.properties.insert(name.clone(), local(value.clone()));
     }
     assert!(host.pools.insert(create.pool.clone(), pool).is_none());
     let mut root = ObservedDataset {
@@ -95,11 +95,11 @@ fn create_pool(create: &CreatePool, host: &mut Observed) {
     };
     root.properties.insert(
         "mountpoint".to_owned(),
-        default(&format!("/{}", create.pool)),
+        default(format!("/{}", create.pool)),
     );
     root.properties.insert("canmount".to_owned(), default("on"));
     for (name, value) in &create.root_properties {
-        root.properties.insert(name.clone(), local(value));
+        root.properties.insert(name.clone(), local(value.clone()));
     }
     host.datasets.insert(create.pool.clone(), root);
 }
@@ -123,14 +123,14 @@ fn import_pool(import: &ImportPool, host: &mut Observed) {
 fn set_pool(set: &SetPool, host: &mut Observed) {
     let pool = host.pools.get_mut(&set.pool).expect("the pool is there");
     for (name, value) in &set.properties {
-        pool.properties.insert(name.clone(), local(value));
+        pool.properties.insert(name.clone(), local(value.clone()));
     }
     let root = host
         .datasets
         .get_mut(&set.pool)
         .expect("the root dataset is there");
     for (name, value) in &set.root_properties {
-        root.properties.insert(name.clone(), local(value));
+        root.properties.insert(name.clone(), local(value.clone()));
     }
 }
 
@@ -153,7 +153,7 @@ fn create_dataset(create: &CreateDataset, host: &mut Observed) {
     if let Some(volume) = create.volume {
         dataset
             .properties
-            .insert("volsize".to_owned(), local(&volume.size.to_string()));
+            .insert("volsize".to_owned(), local(volume.size));
         dataset
             .properties
             .insert("volblocksize".to_owned(), default("16384"));
@@ -166,7 +166,9 @@ fn create_dataset(create: &CreateDataset, host: &mut Observed) {
             .insert("canmount".to_owned(), default("on"));
     }
     for (name, value) in &create.properties {
-        dataset.properties.insert(name.clone(), local(value));
+        dataset
+            .properties
+            .insert(name.clone(), local(value.clone()));
     }
     assert!(
         host.datasets
@@ -191,9 +193,11 @@ fn set_dataset(set: &SetDataset, host: &mut Observed) {
     let old = dataset
         .properties
         .get("mountpoint")
-        .map(|property| property.value.clone());
+        .map(|property| property.value.to_string());
     for (name, value) in &set.properties {
-        dataset.properties.insert(name.clone(), local(value));
+        dataset
+            .properties
+            .insert(name.clone(), local(value.clone()));
     }
     dataset.mounted |= set.mount.is_some();
     if dataset
@@ -219,7 +223,9 @@ fn inherit_mountpoints(host: &mut Observed) {
         .collect();
     for name in names {
         let (parent, last) = name.rsplit_once('/').unwrap();
-        let above = host.datasets[parent].properties["mountpoint"].value.clone();
+        let above = host.datasets[parent].properties["mountpoint"]
+            .value
+            .to_string();
         let value = if above.starts_with('/') {
             format!("{above}/{last}")
         } else {
@@ -229,10 +235,10 @@ fn inherit_mountpoints(host: &mut Observed) {
         let Some(own) = dataset.properties.get_mut("mountpoint") else {
             continue;
         };
-        if own.source == Source::Local || own.value == value {
+        if own.source == Source::Local || own.value == *value {
             continue;
         }
-        let old = std::mem::replace(&mut own.value, value.clone());
+        let old = std::mem::replace(&mut own.value, value.as_str().into()).to_string();
         if let Some(root) = host.directories.get(&old).cloned() {
             host.directories.insert(value, root);
         }
@@ -283,7 +289,7 @@ fn add_storage(add: &AddStorage, host: &mut Observed) {
         let mountpoint = &host.datasets[dataset].properties["mountpoint"].value;
         storage
             .options
-            .insert("mountpoint".to_owned(), mountpoint.clone());
+            .insert("mountpoint".to_owned(), mountpoint.to_string());
     }
     let storages = host.storages.as_mut().expect("Proxmox is there");
     assert!(storages.insert(add.storage.clone(), storage).is_none());

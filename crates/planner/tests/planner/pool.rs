@@ -6,7 +6,7 @@ use phoenix_planner::observed::{
 };
 use phoenix_planner::plan::{Class, Operation};
 use phoenix_planner::{Grants, PlanOptions};
-use phoenix_zfs::property::Source;
+use phoenix_zfs::property::{Source, Value};
 use phoenix_zfs::vdev::VdevClass;
 use serde_json::json;
 
@@ -439,7 +439,7 @@ fn an_imported_pool_keeps_its_disks_and_gets_its_properties() {
             file: &[],
             host: |host| {
                 let pool = host.pools.get_mut("tank").unwrap();
-                pool.properties.get_mut("autotrim").unwrap().value = "off".to_owned();
+                pool.properties.get_mut("autotrim").unwrap().value = Value::Switch(false);
             },
             plan: &["update pool:tank: autotrim off -> on"],
         },

@@ -234,7 +234,7 @@ pub(crate) fn as_it_is(_: &mut Observed) {}
 /// Gives a property of a dataset another value.
 pub(crate) fn set(host: &mut Observed, dataset: &str, name: &str, value: &str, source: &str) {
     let property = ObservedProperty {
-        value: value.to_owned(),
+        value: value.into(),
         source: source.parse().unwrap(),
     };
     let dataset = host.datasets.get_mut(dataset).expect(dataset);

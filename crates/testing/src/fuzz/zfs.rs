@@ -43,7 +43,7 @@ pub(super) fn dataset_value(text: &str) {
         if let Some(stored) = read(value, |value| stored_dataset_value(name, value, kind)) {
             assert!(same_value(name, &stored, &stored));
             let typed = argument(name, &stored);
-            let again = stored_dataset_value(name, typed, kind);
+            let again = stored_dataset_value(name, &typed, kind);
             assert_eq!(again.as_ref(), Ok(&stored), "{name}={typed}");
         }
     }
@@ -57,7 +57,7 @@ pub(super) fn pool_value(text: &str) {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     if let Some(stored) = read(value, |value| stored_pool_value(name, value)) {
         let typed = argument(name, &stored);
-        let again = stored_pool_value(name, typed);
+        let again = stored_pool_value(name, &typed);
         assert_eq!(again.as_ref(), Ok(&stored), "{name}={typed}");
     }
 }

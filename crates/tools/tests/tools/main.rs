@@ -86,7 +86,10 @@ fn argv(typed: &str) -> Vec<String> {
     shlex::split(typed).unwrap()
 }
 
-fn properties<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+/// Properties of ZFS or options of Proxmox.
+fn properties<V: for<'a> From<&'a str>, const N: usize>(
+    pairs: [(&str, &str); N],
+) -> BTreeMap<String, V> {
+    let own = |(key, value): (&str, &str)| (key.to_owned(), value.into());
     pairs.into_iter().map(own).collect()
 }

@@ -70,15 +70,15 @@ fn values_with_tabs_and_newlines_stay_whole() {
     let notes: Vec<_> = rows
         .iter()
         .filter(|row| row.property == "org.example:note")
-        .map(|row| (row.name.as_str(), row.value.as_str(), &row.source))
+        .map(|row| (row.name.as_str(), row.value.word(), &row.source))
         .collect();
     let inherited = Source::Inherited("hstmix/fs".to_owned());
     assert_eq!(
         notes,
         [
-            ("hstmix/fs", "a\tb\nc", &Source::Local),
-            ("hstmix/fs/child", "a\tb\nc", &inherited),
-            ("hstmix/vol", "-", &Source::None),
+            ("hstmix/fs", Some("a\tb\nc"), &Source::Local),
+            ("hstmix/fs/child", Some("a\tb\nc"), &inherited),
+            ("hstmix/vol", Some("-"), &Source::None),
         ]
     );
     assert_eq!(rows[0].value, "0");

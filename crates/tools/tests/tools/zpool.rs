@@ -3,6 +3,7 @@
 use phoenix_host::HostError;
 use phoenix_host::command::Output;
 use phoenix_tools::zpool::{self, PoolRow, PoolSpec, PoolStatus, VdevSpec, parse_status};
+use phoenix_zfs::property::Value;
 use phoenix_zfs::vdev::VdevClass;
 
 use crate::{Scripted, argv, properties};
@@ -41,7 +42,7 @@ fn command_lines_are_those_that_zpool_takes() {
             "zpool get -Hp -o name,property,value,source ashift,autotrim a b",
         ),
         (
-            zpool::set("tank", "autotrim", "on"),
+            zpool::set("tank", "autotrim", &Value::Switch(true)),
             "zpool set autotrim=on tank",
         ),
         (
@@ -94,8 +95,8 @@ fn pool_properties_are_read() {
     let rows = zpool::parse_get(include_str!("../fixtures/zpool-get.txt")).unwrap();
     assert_eq!(rows.len(), 6);
     assert_eq!(
-        (rows[0].property.as_str(), rows[0].value.as_str()),
-        ("ashift", "12")
+        (rows[0].property.as_str(), &rows[0].value),
+        ("ashift", &Value::Number(12))
     );
 }
 

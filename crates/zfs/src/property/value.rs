@@ -1,220 +1,183 @@
-//! Values of properties: what ZFS takes, and what it stores for it.
+//! What a property has, as ZFS stores it.
+//!
+//! Owns the one typed form of a value and its text. The text of ZFS is read where it comes in and
+//! written where it goes out; in between nobody has to read it again.
 
-use crate::size;
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
 
-use super::error::PropertyError;
-use super::table::{Kind, Property};
-use super::{is_user_property, nearest};
-
-/// The smallest and largest block in bytes (`SPA_MINBLOCKSIZE`, `SPA_MAXBLOCKSIZE`).
-const BLOCK_RANGE: (u64, u64) = (512, 16 << 20);
-/// Values of user properties are shorter than this (`ZAP_MAXVALUELEN`).
-const MAX_USER_VALUE_BYTES: usize = 8191;
-/// The fewest iterations for a passphrase (`MIN_PBKDF2_ITERATIONS`).
-const MIN_PBKDF2_ITERATIONS: u64 = 100_000;
-/// The longest comment of a pool in bytes (`ZPROP_MAX_COMMENT`).
-const MAX_COMMENT_BYTES: usize = 32;
-/// Components of a mountpoint are shorter than this (zfsprops(7)).
-const MAX_COMPONENT_BYTES: usize = 255;
-
-/// What ZFS stores when `property` is set to `written`.
-pub(super) fn stored(property: &Property, written: &str) -> Result<String, PropertyError> {
-    check_printable(written)?;
-    match property.kind {
-        Kind::Index => index(property, written),
-        Kind::Count => size_or_none(written, "none"),
-        Kind::Limit => limit(property, written),
-        Kind::Size => sized(property, written),
-        Kind::Block => block(written),
-        Kind::Ashift => ashift(written),
-        Kind::Text => text(property.name, written),
-    }
+/// The value of a property, as `zfs get -p` and `zpool get -p` print it.
+///
+/// Every text has exactly one value and every value exactly one text, so values are equal when
+/// their texts are.
+///
+/// ```
+/// use phoenix_zfs::property::Value;
+/// assert_eq!(Value::from("1073741824"), Value::Number(1 << 30));
+/// assert_eq!(Value::from("on"), Value::Switch(true));
+/// assert_eq!(Value::from("/srv/data").word(), Some("/srv/data"));
+/// assert_eq!(Value::from("007").number(), None);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A number: bytes, or how many.
+    Number(u64),
+    /// `on` or `off`.
+    Switch(bool),
+    /// `none`.
+    None,
+    /// Anything else: a word, a path, free text, `-` for what is not set. Made by [`From`] only, so
+    /// that it is never the text of one of the others.
+    #[non_exhaustive]
+    Word(Box<str>),
 }
 
-/// What ZFS stores when the user property `name` is set to `written`.
-pub(super) fn user(name: &str, written: &str) -> Result<String, PropertyError> {
-    if !is_user_property(name) {
-        return Err(PropertyError::invalid(
-            "is no valid name for a property of your own",
-            "use lower-case letters, digits and . _ : - with at least one colon, not beginning \
-             with -, such as site:owner",
-        ));
-    }
-    check_printable(written)?;
-    if written.len() > MAX_USER_VALUE_BYTES {
-        return Err(PropertyError::invalid(
-            format!("is longer than the {MAX_USER_VALUE_BYTES} bytes that ZFS can store"),
-            "shorten the value",
-        ));
-    }
-    Ok(written.to_owned())
-}
+crate::as_text!(Value);
 
-/// A size in bytes, where `none` is stored as `stored_none`.
-pub(super) fn size_or_none(written: &str, stored_none: &str) -> Result<String, PropertyError> {
-    if written == "none" {
-        return Ok(stored_none.to_owned());
-    }
-    let number = size::parse(written).map_err(PropertyError::Size)?;
-    // ZFS keeps "no limit" for counts as the largest number and prints it as `none`.
-    if number == u64::MAX && stored_none == "none" {
-        return Ok(stored_none.to_owned());
-    }
-    Ok(number.to_string())
-}
-
-/// A path without doubled and trailing slashes, which ZFS stores verbatim.
-pub(super) fn normalise_path(path: &str) -> String {
-    if !path.starts_with('/') {
-        return path.to_owned();
-    }
-    let components: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    format!("/{}", components.join("/"))
-}
-
-fn index(property: &Property, written: &str) -> Result<String, PropertyError> {
-    if let Some(stored) = property.stored_spelling(written) {
-        return Ok(stored.to_owned());
-    }
-    let words = || property.spellings.iter().map(|(spelling, _)| *spelling);
-    Err(PropertyError::NotAllowed {
-        allowed: words().collect(),
-        suggestion: words()
-            .find(|word| word.eq_ignore_ascii_case(written))
-            .or_else(|| nearest(written, words())),
-    })
-}
-
-fn limit(property: &Property, written: &str) -> Result<String, PropertyError> {
-    if property.name == "dedup_table_quota" && written == "auto" {
-        return Ok(written.to_owned());
-    }
-    if written != "none" && size::parse(written) == Ok(0) {
-        return Err(PropertyError::UseNone);
-    }
-    size_or_none(written, "0")
-}
-
-fn sized(property: &Property, written: &str) -> Result<String, PropertyError> {
-    if property.name == "refreservation" && written == "auto" {
-        return Err(PropertyError::invalid(
-            "cannot be declared as auto, because ZFS replaces it by a number",
-            "remove it: a volume that is not sparse reserves its whole size by itself",
-        ));
-    }
-    let stored = size_or_none(written, "0")?;
-    let number = stored.parse::<u64>().unwrap_or(0);
-    match property.name {
-        "volsize" if number == 0 => Err(PropertyError::invalid(
-            "cannot be 0",
-            "give the volume a size, such as 32G",
-        )),
-        "pbkdf2iters" if number < MIN_PBKDF2_ITERATIONS => Err(PropertyError::invalid(
-            format!("must be at least {MIN_PBKDF2_ITERATIONS}"),
-            "raise it, or remove it for ZFS's own default of 350000",
-        )),
-        "special_small_blocks" if number > BLOCK_RANGE.1 => Err(PropertyError::invalid(
-            "must be at most 16M",
-            "use a size below the dataset's recordsize, such as 16K",
-        )),
-        _ => Ok(stored),
-    }
-}
-
-fn block(written: &str) -> Result<String, PropertyError> {
-    let (min, max) = BLOCK_RANGE;
-    let bytes = match written {
-        "none" => 0,
-        _ => size::parse(written).map_err(PropertyError::Size)?,
-    };
-    if bytes.is_power_of_two() && (min..=max).contains(&bytes) {
-        Ok(bytes.to_string())
-    } else {
-        Err(PropertyError::NotPowerOfTwo { min, max })
-    }
-}
-
-fn ashift(written: &str) -> Result<String, PropertyError> {
-    let number = size::parse(written).map_err(PropertyError::Size)?;
-    if number == 0 || (9..=16).contains(&number) {
-        Ok(number.to_string())
-    } else {
-        Err(PropertyError::invalid(
-            "must be 0 or a number from 9 to 16",
-            "use 12 (sectors of 4096 bytes) unless the drives' maker says otherwise",
-        ))
-    }
-}
-
-fn text(name: &str, written: &str) -> Result<String, PropertyError> {
-    match name {
-        "mountpoint" => mountpoint(written),
-        "keylocation" => keylocation(written),
-        "mlslabel" => Err(PropertyError::invalid(
-            "is unsupported on Linux",
-            "remove it",
-        )),
-        "comment" if written.len() > MAX_COMMENT_BYTES || !written.is_ascii() => {
-            Err(PropertyError::invalid(
-                format!("must be at most {MAX_COMMENT_BYTES} printable ASCII characters"),
-                "shorten the comment",
-            ))
+impl Value {
+    /// The number; `None` for anything else.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Switch(_) | Self::None | Self::Word(_) => None,
         }
-        "cachefile" if !matches!(written, "" | "none") && !written.starts_with('/') => {
-            Err(PropertyError::invalid(
-                "must be an absolute path or none",
-                "remove it for the usual /etc/zfs/zpool.cache",
-            ))
+    }
+
+    /// The text, unless it is a number.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            Self::Number(_) => None,
+            Self::Switch(true) => Some("on"),
+            Self::Switch(false) => Some("off"),
+            Self::None => Some("none"),
+            Self::Word(word) => Some(word),
         }
-        "cachefile" | "bootfs" if written.is_empty() => Ok("-".to_owned()),
-        _ => Ok(written.to_owned()),
+    }
+
+    /// The text, whatever it is.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self.word() {
+            Some(word) => Cow::Borrowed(word),
+            None => Cow::Owned(self.to_string()),
+        }
+    }
+
+    /// The value as a path; `None` for anything that does not begin with a slash.
+    pub fn path(&self) -> Option<&str> {
+        self.word().filter(|word| word.starts_with('/'))
     }
 }
 
-fn mountpoint(written: &str) -> Result<String, PropertyError> {
-    if matches!(written, "none" | "legacy") {
-        return Ok(written.to_owned());
-    }
-    let reason = if !written.starts_with('/') {
-        "must be an absolute path, none or legacy"
-    } else if written.split('/').any(|part| matches!(part, "." | "..")) {
-        "must not have a component `.` or `..`"
-    } else if written
-        .split('/')
-        .any(|part| part.len() > MAX_COMPONENT_BYTES)
-    {
-        "has a component that is longer than 255 bytes"
-    } else {
-        return Ok(normalise_path(written));
-    };
-    Err(PropertyError::invalid(
-        reason,
-        "write the whole path, such as /srv/data, or none",
-    ))
-}
-
-fn keylocation(written: &str) -> Result<String, PropertyError> {
-    let known = matches!(written, "none" | "prompt")
-        || ["file:///", "https://", "http://"]
-            .iter()
-            .any(|scheme| written.starts_with(scheme));
-    if known {
-        Ok(written.to_owned())
-    } else {
-        Err(PropertyError::invalid(
-            "must be file:///PATH, https://URL, http://URL, prompt or none",
-            "a key in a file is written file:///etc/zfs/keys/pool.key",
-        ))
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        plain(text).unwrap_or_else(|| Self::Word(text.into()))
     }
 }
 
-/// Control characters would break the tables that `zfs get -H` prints.
-fn check_printable(written: &str) -> Result<(), PropertyError> {
-    if written.chars().any(char::is_control) {
-        return Err(PropertyError::invalid(
-            "contains a control character, such as a tab or a line break",
-            "remove it",
-        ));
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        plain(&text).unwrap_or_else(|| Self::Word(text.into_boxed_str()))
     }
-    Ok(())
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl FromStr for Value {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(text))
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, self.word()) {
+            (Self::Number(number), _) => write!(f, "{number}"),
+            (_, word) => f.write_str(word.unwrap_or_default()),
+        }
+    }
+}
+
+impl PartialEq<str> for Value {
+    fn eq(&self, text: &str) -> bool {
+        match self {
+            Self::Number(number) => whole(text) == Some(*number),
+            _ => self.word() == Some(text),
+        }
+    }
+}
+
+impl PartialEq<&str> for Value {
+    fn eq(&self, text: &&str) -> bool {
+        *self == **text
+    }
+}
+
+/// The value of a text that is no mere word.
+fn plain(text: &str) -> Option<Value> {
+    match text {
+        "on" => Some(Value::Switch(true)),
+        "off" => Some(Value::Switch(false)),
+        "none" => Some(Value::None),
+        _ => whole(text).map(Value::Number),
+    }
+}
+
+/// A number in the one form in which numbers are written: without signs and zeros in front.
+fn whole(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let first_counts = text == "0" || !text.starts_with('0');
+    text.parse().ok().filter(|_| digits && first_counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_value_is_told_by_its_text() {
+        let word = |text: &str| Value::Word(text.into());
+        for (text, value) in [
+            ("0", Value::Number(0)),
+            ("18446744073709551615", Value::Number(u64::MAX)),
+            ("on", Value::Switch(true)),
+            ("off", Value::Switch(false)),
+            ("none", Value::None),
+            ("18446744073709551616", word("18446744073709551616")),
+            ("007", word("007")),
+            ("+7", word("+7")),
+            ("-", word("-")),
+            ("", word("")),
+            ("On", word("On")),
+            ("/srv/a b", word("/srv/a b")),
+        ] {
+            assert_eq!(Value::from(text), value);
+            assert_eq!(value.to_string(), text);
+            assert!(value == text && value.text() == text, "{text}");
+            assert!(value != "another" && value != "00", "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_comes_back_as_it_was(text in "[0-9]{0,22}|on|off|none|.{0,8}") {
+            prop_assert_eq!(Value::from(text.as_str()).to_string(), text.clone());
+            prop_assert_eq!(Value::from(text.clone()), Value::from(&text));
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
         facts.check_nothing_hidden(&path)?;
     }
     let mut properties = stored(&pool.properties);
-    properties.insert("ashift".to_owned(), pool.ashift.to_string());
+    properties.insert("ashift".to_owned(), u64::from(pool.ashift).into());
     let operation = CreatePool {
         pool: name.clone(),
         properties,
@@ -269,7 +269,7 @@ fn changes(facts: &Facts<'_>, pool: &Pool, operation: &CreatePool) -> Vec<Change
             "erased",
         ));
     }
-    let mut ashift = new_field("ashift", pool.ashift.to_string());
+    let mut ashift = new_field("ashift", u64::from(pool.ashift));
     ashift.default = pool.ashift_default;
     changes.push(ashift);
     changes.extend(new_properties(&pool.properties));
