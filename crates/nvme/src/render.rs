@@ -7,8 +7,6 @@ pub mod sparkline;
 pub mod svg;
 pub mod table;
 
-pub(crate) mod units;
-
 use crate::report::Report;
 
 /// The report as JSON, described by [`crate::report::schema`].
@@ -17,4 +15,9 @@ pub fn json(report: &Report) -> String {
     let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// `12 %`, or `-` when it is not known.
+fn percent(value: Option<u64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value} %"))
 }

@@ -6,12 +6,12 @@
 mod evidence;
 
 use jiff::{SignedDuration, Timestamp};
+use phoenix_zfs::size::decimal;
 
 use crate::drive::{Drive, Health};
 use crate::finding::{Code, Finding, Status};
 use crate::history::Past;
 use crate::policy::Policy;
-use crate::render::units::decimal;
 use crate::trend::{Exhaustion, Trend};
 
 /// Errors that came within this many days are news.

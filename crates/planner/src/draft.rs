@@ -70,6 +70,6 @@ fn arc_limit(arc: &ObservedArc) -> Result<Option<String>, LeftOut> {
             let why = format!("{now} is in force and {limit} is set for the next boot");
             Err(LeftOut::new(Address::Arc.to_string(), why))
         }
-        (limit, _) => Ok(limit.map(text::size)),
+        (limit, _) => Ok(limit.map(size::exact)),
     }
 }

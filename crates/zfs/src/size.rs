@@ -7,6 +7,9 @@
 /// say "too large" rather than "unknown unit".
 const UNITS: [char; 8] = ['B', 'K', 'M', 'G', 'T', 'P', 'E', 'Z'];
 
+/// The units on a drive's data sheet: powers of 1000.
+const DECIMAL_UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+
 /// Text that is not a size. Each message reads on after the quoted value, as in
 /// `"1e3" is written with an exponent`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,8 +117,7 @@ pub fn decimal_and_binary(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    let (decimal_unit, decimal_name) =
-        named_unit(bytes, 1000, ["kB", "MB", "GB", "TB", "PB", "EB"]);
+    let (decimal_unit, decimal_name) = named_unit(bytes, 1000, DECIMAL_UNITS);
     let (binary_unit, binary_name) =
         named_unit(bytes, 1024, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]);
     let value = u128::from(bytes);
@@ -124,6 +126,38 @@ pub fn decimal_and_binary(bytes: u64) -> String {
         fixed(value, decimal_unit, 2),
         fixed(value, binary_unit, 2)
     )
+}
+
+/// As on a drive's data sheet, with three digits: `33.6 TB`.
+pub fn decimal(bytes: u64) -> String {
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in DECIMAL_UNITS {
+        // 999.5 would print as 1000.
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    let digits = if value < 9.995 {
+        2
+    } else {
+        usize::from(value < 99.95)
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+/// What a file would say: [`human`] where that is exact and shorter, else bytes.
+pub fn exact(bytes: u64) -> String {
+    let short = human(bytes);
+    match parse(&short) {
+        Ok(same) if same == bytes && bytes >= 1024 => short,
+        _ => bytes.to_string(),
+    }
 }
 
 /// A number without a decimal point.
@@ -360,6 +394,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_data_sheet_has_three_digits_and_a_unit() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (9_996, "10.0 kB"),
+            (99_960, "100 kB"),
+            (999_600, "1.00 MB"),
+            (33_588_269_056_000, "33.6 TB"),
+            (u64::MAX, "18.4 EB"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(decimal(bytes), expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,20}") {
@@ -370,6 +421,11 @@ mod tests {
         fn shown_sizes_are_within_half_a_percent(bytes in 0..u64::MAX / 17 * 16) {
             let back = parse(&human(bytes)).unwrap();
             prop_assert!(back.abs_diff(bytes) <= bytes / 200, "{} {back}", human(bytes));
+        }
+
+        #[test]
+        fn what_a_file_would_say_is_exact(bytes: u64) {
+            prop_assert_eq!(parse(&exact(bytes)), Ok(bytes));
         }
 
         #[test]

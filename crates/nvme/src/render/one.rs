@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use phoenix_zfs::size::decimal;
+
+use super::percent;
 use crate::drive::{Drive, Health};
 use crate::history::History;
 use crate::render::sparkline::sparkline;
 use crate::render::table;
-use crate::render::units::{decimal, percent};
 use crate::report::DriveReport;
 use crate::trend::{Exhaustion, HORIZON_YEARS, Trend};
 

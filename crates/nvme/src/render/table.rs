@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use phoenix_zfs::size::decimal;
 
+use super::percent;
 use crate::drive::Drive;
 use crate::finding::{Finding, Status};
 use crate::render::sparkline::sparkline;
-use crate::render::units::{decimal, percent};
 use crate::report::{DriveReport, Report};
 use crate::trend::{Exhaustion, HORIZON_YEARS, Trend};
 

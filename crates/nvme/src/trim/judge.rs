@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use phoenix_zfs::size::decimal;
 use phoenix_zfs::vdev::VdevClass;
 
 use super::Trim;
 use crate::drive::{Drive, LbaFormat};
 use crate::finding::{Code, Finding, Status};
 use crate::pool::{Member, PoolFacts};
-use crate::render::units::decimal;
 
 /// Everything to say about TRIM and block sizes of a pool. `drives` are by kernel name.
 pub fn judge(pool: &PoolFacts, drives: &BTreeMap<&str, &Drive>) -> Vec<Finding> {

@@ -4,8 +4,9 @@ use phoenix_config::written::{Dataset, Permissions, Properties, Volume};
 use phoenix_zfs::property::{
     DatasetType, Value, dataset_property, is_create_only, stored_dataset_value,
 };
+use phoenix_zfs::size;
 
-use super::text::{own, size, spelled};
+use super::text::{own, spelled};
 use crate::observed::{Observed, ObservedDataset, ObservedDirectory};
 
 /// Properties that a file states elsewhere than among the properties, or leaves to ZFS:
@@ -51,7 +52,7 @@ fn volume(live: &ObservedDataset) -> Volume {
     let value = |name| live.properties.get(name).map(|has| &has.value);
     let bytes = value("volsize").and_then(Value::number);
     Volume {
-        volsize: size(bytes.unwrap_or(0)),
+        volsize: size::exact(bytes.unwrap_or(0)),
         sparse: matches!(
             value("refreservation"),
             None | Some(Value::Number(0) | Value::None)

@@ -8,15 +8,6 @@ use phoenix_zfs::size;
 
 use crate::observed::ObservedProperty;
 
-/// A size: with a unit where that says it exactly, else in bytes.
-pub(super) fn size(bytes: u64) -> String {
-    let short = size::human(bytes);
-    match size::parse(&short) {
-        Ok(same) if same == bytes && bytes >= 1024 => short,
-        _ => bytes.to_string(),
-    }
-}
-
 /// The properties that are set here and not inherited, but for those in `besides`. `stored` is what ZFS makes of a property's spelling.
 pub(super) fn own(
     live: &BTreeMap<String, ObservedProperty>,
@@ -37,7 +28,7 @@ pub(super) fn spelled(
     stored: impl Fn(&str, &str) -> Option<Value>,
 ) -> String {
     let plain = argument(name, value);
-    let with_unit = value.number().map(size);
+    let with_unit = value.number().map(size::exact);
     let same = with_unit.filter(|short| stored(name, short).as_ref() == Some(value));
     same.unwrap_or_else(|| plain.into_owned())
 }
