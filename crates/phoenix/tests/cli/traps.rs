@@ -17,7 +17,9 @@ fn the_table_of_the_documentation_names_every_test() {
     let table = include_str!("../../../../docs/traps.md");
     let tests = [
         include_str!("traps/pve.rs"),
-        include_str!("traps/incumbent.rs"),
+        include_str!("traps/incumbent/disks.rs"),
+        include_str!("traps/incumbent/runs.rs"),
+        include_str!("traps/incumbent/shares.rs"),
     ]
     .concat();
     let names = tests

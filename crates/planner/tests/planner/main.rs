@@ -7,11 +7,15 @@ mod dataset;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod ideal;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod permissions;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]
