@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use phoenix::code::EndCode;
 use phoenix_config::code::Code;
 use phoenix_executor::code::FailureCode;
 use phoenix_planner::refusal::RefusalCode;
@@ -43,11 +44,12 @@ fn documented() -> [(&'static str, BTreeSet<&'static str>); 2] {
     let diagnostics = Code::ALL.iter().map(|code| code.as_str());
     let refusals = RefusalCode::ALL.iter().map(|code| code.as_str());
     let failures = FailureCode::ALL.iter().map(|code| code.as_str());
+    let ends = EndCode::ALL.iter().map(|code| code.as_str());
     [
         ("docs/diagnostics.md", diagnostics.collect()),
         (
             "docs/refusals-and-failures.md",
-            refusals.chain(failures).collect(),
+            refusals.chain(failures).chain(ends).collect(),
         ),
     ]
 }

@@ -52,7 +52,7 @@ pub(crate) fn run() -> ExitCode {
     let terminal = Terminal::new(&cli.talk);
     dispatch(&terminal, cli.command).unwrap_or_else(|failure| {
         terminal.complain(&failure);
-        failure.status.into()
+        failure.code.status().into()
     })
 }
 

@@ -53,6 +53,7 @@
 //! # }
 //! ```
 
+pub mod code;
 mod exit;
 
 pub use phoenix_config as config;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use phoenix::code::EndCode;
 use phoenix::config::address::Address;
 use phoenix::executor::event::Tee;
 use phoenix::executor::journal::{Journal, JournalHeader};
@@ -93,7 +94,7 @@ impl Wanted {
         let granting = !args.consent.allow.is_empty() || args.consent.mode != Mode::Safe;
         if scoped || granting || args.lxc.lxc_config.is_some() {
             return Err(Failure::new(
-                ExitStatus::Usage,
+                EndCode::Usage,
                 format!("{} is a saved plan, which is applied as it is", input.name),
             )
             .help("give --target, --exclude, --mode, --allow and --lxc-config to `phoenix plan --out`"));
@@ -102,7 +103,7 @@ impl Wanted {
         Plan::from_json(&text)
             .map(|plan| Self::Saved(Box::new(plan)))
             .map_err(|error| {
-                Failure::from_error(ExitStatus::ConfigInvalid, &error)
+                Failure::from_error(EndCode::PlanUnusable, &error)
                     .help("make the plan again with `phoenix plan --out`")
             })
     }
@@ -180,7 +181,7 @@ impl Planned {
 
 fn nobody_to_ask() -> Failure {
     Failure::new(
-        ExitStatus::Usage,
+        EndCode::NobodyToAsk,
         "nobody is there to be asked about disks that carry data: phoenix has no terminal",
     )
     .help("run it in a terminal, or name each disk that may be erased with --allow wipe:DISK")
@@ -213,7 +214,7 @@ fn agreed(args: &ApplyArgs, wanted: &Wanted, person: Option<&Person<'_>>) -> Res
     }
     let nobody = || {
         Failure::new(
-            ExitStatus::Usage,
+            EndCode::NobodyToAsk,
             "nobody is there to agree to the changes: phoenix has no terminal",
         )
         .help(
@@ -235,11 +236,11 @@ fn lock(terminal: &Terminal, open: &OpenHost, wait: Duration) -> Result<Option<H
         taken = open.lock(&command, wait);
     }
     taken.map_err(|error| {
-        let status = match error {
-            LockError::Busy { .. } => ExitStatus::Busy,
-            LockError::File { .. } => ExitStatus::Failed,
+        let code = match error {
+            LockError::Busy { .. } => EndCode::Busy,
+            LockError::File { .. } => EndCode::FileUnwritable,
         };
-        Failure::from_error(status, &error)
+        Failure::from_error(code, &error)
     })
 }
 
@@ -280,11 +281,12 @@ fn apply(
         None => phoenix::apply(plan, &*open.host, &options, &mut *display),
     };
     result.map_err(|error| {
-        let status = match error {
-            ApplyError::Stale { .. } => ExitStatus::Refused,
-            _ => ExitStatus::Failed,
+        let code = match error {
+            ApplyError::Stale { .. } => EndCode::PlanStale,
+            ApplyError::Unsound { .. } => EndCode::PlanUnsound,
+            ApplyError::Observe(_) => EndCode::HostUnclear,
         };
-        Failure::from_error(status, &error)
+        Failure::from_error(code, &error)
     })
 }
 
@@ -305,7 +307,7 @@ fn journal(args: &ApplyArgs, plan: &Plan) -> Result<Option<Journal>, Failure> {
     Journal::create(&directory, &header)
         .map(Some)
         .map_err(|error| {
-            Failure::from_error(ExitStatus::Failed, &error).help(
+            Failure::from_error(EndCode::FileUnwritable, &error).help(
                 "phoenix changes nothing without a journal; name another place with --journal-dir",
             )
         })

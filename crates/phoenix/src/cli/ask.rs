@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 
+use phoenix::code::EndCode;
 use phoenix::config::address::Address;
 use phoenix::planner::observed::{ObservedDisk, Obstacle};
-use phoenix::{Config, ExitStatus, Observed, Plan};
+use phoenix::{Config, Observed, Plan};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{QueueSelector, tcflush};
 
@@ -127,7 +128,7 @@ impl<'a> Person<'a> {
         }
         self.say("\n")?;
         Err(Failure::new(
-            ExitStatus::Interrupted,
+            EndCode::Interrupted,
             "stopped at a question: nothing was changed",
         ))
     }
@@ -135,7 +136,7 @@ impl<'a> Person<'a> {
 
 fn gone(error: io::Error) -> Failure {
     Failure::new(
-        ExitStatus::Failed,
+        EndCode::System,
         format!("cannot ask at the terminal: {error}"),
     )
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use phoenix::ExitStatus;
+use phoenix::code::EndCode;
 
 use super::failure::Failure;
 use super::output::Terminal;
@@ -54,7 +54,7 @@ fn none() -> Failure {
         "there is no configuration file; looked for {}",
         DEFAULTS.join(" and ")
     );
-    Failure::new(ExitStatus::ConfigInvalid, message)
+    Failure::new(EndCode::ConfigUnreadable, message)
         .help("name the file as the last argument, or in $PHOENIX_CONFIG")
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn read_if_any(
         match trust::doubt(&path, file) {
         None => Ok(()),
         Some(doubt) => Err(Failure::new(
-            ExitStatus::Refused,
+            EndCode::FileUntrusted,
             format!("{doubt}, and phoenix, which runs as root, was not told to read it"),
         )
         .help(format!(
@@ -122,7 +122,7 @@ fn find() -> Result<Option<Utf8PathBuf>, Failure> {
             Some(value) if !value.is_empty() => {
                 return Utf8PathBuf::from_os_string(value).map(Some).map_err(|_| {
                     Failure::new(
-                        ExitStatus::ConfigInvalid,
+                        EndCode::ConfigUnreadable,
                         format!("${variable} names a file whose name is not UTF-8"),
                     )
                 });
@@ -163,7 +163,7 @@ fn unreadable(name: &str, error: &io::Error) -> Failure {
         _ => (error.to_string(), "check the path and the disk it is on"),
     };
     Failure::new(
-        ExitStatus::ConfigInvalid,
+        EndCode::ConfigUnreadable,
         format!("cannot read {name}: {reason}"),
     )
     .help(help)

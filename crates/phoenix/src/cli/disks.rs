@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use phoenix::code::EndCode;
 use phoenix::host::readonly::ReadOnly;
 use phoenix::tools::disk::{self, Disk};
 use phoenix::zfs::size;
@@ -32,7 +33,7 @@ pub(crate) fn run(terminal: &Terminal, args: &DisksArgs) -> CommandResult {
 }
 
 fn whole_disks(host: &dyn Host) -> Result<Vec<Disk>, Failure> {
-    let failed = |error| Failure::from_error(ExitStatus::Failed, &error);
+    let failed = |error| Failure::from_error(EndCode::HostUnclear, &error);
     let (_, inventory) = disk::look(host).map_err(failed)?;
     Ok(inventory.whole_disks().cloned().collect())
 }

@@ -1,6 +1,7 @@
 //! `phoenix explain`: the long text on a code, taken from the pages of documentation.
 
 use phoenix::ExitStatus;
+use phoenix::code::EndCode;
 use phoenix::config::code::Code;
 use phoenix::config::suggest::nearest;
 use phoenix::executor::code::FailureCode;
@@ -16,12 +17,13 @@ const PAGES: [&str; 2] = [
     include_str!("../../../../docs/refusals-and-failures.md"),
 ];
 
-/// Every code: of diagnostics, of refusals, of failures.
+/// Every code: of diagnostics, of refusals, of failures, of commands that end early.
 fn codes() -> impl Iterator<Item = &'static str> {
     let diagnostics = Code::ALL.iter().map(|code| code.as_str());
     let refusals = RefusalCode::ALL.iter().map(|code| code.as_str());
     let failures = FailureCode::ALL.iter().map(|code| code.as_str());
-    diagnostics.chain(refusals).chain(failures)
+    let ends = EndCode::ALL.iter().map(|code| code.as_str());
+    diagnostics.chain(refusals).chain(failures).chain(ends)
 }
 
 /// Runs the command.
@@ -73,7 +75,7 @@ fn full(code: &str) -> String {
 }
 
 fn unknown(code: &str) -> Failure {
-    let failure = Failure::new(ExitStatus::Usage, format!("there is no code {code}"));
+    let failure = Failure::new(EndCode::Usage, format!("there is no code {code}"));
     let full = full(code);
     let nearest = nearest(&full, codes());
     match nearest {

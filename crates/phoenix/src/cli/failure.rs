@@ -1,14 +1,14 @@
-//! Why a command ends early: one sentence, the way out, and the exit code.
+//! Why a command ends early: one sentence, the way out, and a code.
 
 use std::error::Error;
 
-use phoenix::ExitStatus;
+use phoenix::code::EndCode;
 
 /// A command could not go on.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// What the process ends with.
-    pub(crate) status: ExitStatus,
+    /// Why, for programs; it also says what the process ends with.
+    pub(crate) code: EndCode,
     /// One sentence with its reasons, outermost first.
     pub(crate) message: String,
     /// The way out.
@@ -17,17 +17,17 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure in its own words.
-    pub(crate) fn new(status: ExitStatus, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: EndCode, message: impl Into<String>) -> Self {
         Self {
-            status,
+            code,
             message: message.into(),
             help: None,
         }
     }
 
     /// A failure in the words of an error and of everything that caused it.
-    pub(crate) fn from_error(status: ExitStatus, error: &dyn Error) -> Self {
-        Self::new(status, with_causes(error))
+    pub(crate) fn from_error(code: EndCode, error: &dyn Error) -> Self {
+        Self::new(code, with_causes(error))
     }
 
     /// Puts what was being done before the reason.

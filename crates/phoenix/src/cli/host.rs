@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use phoenix::code::EndCode;
 use phoenix::host::local::LocalHost;
 use phoenix::host::lock::HeldLock;
 use phoenix::host::ssh::{RemoteLock, SshHost, SshOptions, Target};
 use phoenix::host::store::{LockError, RunLock};
-use phoenix::{ExitStatus, Host, SimHost};
+use phoenix::{Host, SimHost};
 
 use super::args::{HostArgs, HostChoice};
 use super::failure::Failure;
@@ -88,7 +89,7 @@ pub(crate) fn open(args: &HostArgs) -> Result<OpenHost, Failure> {
         HostChoice::Sim(Some(state)) => OpenHost {
             host: Arc::new(
                 SimHost::open(state)
-                    .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?,
+                    .map_err(|error| Failure::from_error(EndCode::FileUnreadable, &error))?,
             ),
             lock: Some(LockPlace::Beside(beside(state, "lock"))),
         },
@@ -104,7 +105,7 @@ pub(crate) fn require_root(choice: &HostChoice) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(
-        ExitStatus::Failed,
+        EndCode::NotRoot,
         "phoenix apply must run as root: it makes pools and writes files of this host",
     )
     .help("run it with sudo, or see what it would do with `phoenix plan`"))
@@ -128,7 +129,7 @@ fn connect(target: &Target, config_file: Option<&Utf8Path>) -> Result<SshHost, F
     const ENVIRONMENT: [&str; 6] = ["HOME", "LOGNAME", "PATH", "SHELL", "SSH_AUTH_SOCK", "USER"];
     let unusable = |error: std::io::Error| {
         Failure::new(
-            ExitStatus::Failed,
+            EndCode::System,
             format!("cannot find the configuration of ssh: {error}"),
         )
     };
@@ -147,7 +148,7 @@ fn connect(target: &Target, config_file: Option<&Utf8Path>) -> Result<SshHost, F
         ..SshOptions::default()
     };
     SshHost::connect(target, &options)
-        .map_err(|error| Failure::from_error(ExitStatus::Failed, &error).help(error.help()))
+        .map_err(|error| Failure::from_error(EndCode::HostUnreachable, &error).help(error.help()))
 }
 
 /// Where this machine keeps what it knows about another one: its journals, and the history of its
@@ -167,7 +168,7 @@ pub(crate) fn state_of(target: &Target) -> Result<Utf8PathBuf, Failure> {
             .join("phoenix")
             .join(target.to_string())),
         None => Err(Failure::new(
-            ExitStatus::Failed,
+            EndCode::System,
             "neither XDG_STATE_HOME nor HOME says where journals may be kept",
         )
         .help("set HOME to an absolute path")),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use phoenix::code::EndCode;
 use phoenix::executor::import::Imported;
 use phoenix::{ExitStatus, ImportError};
 
@@ -25,7 +26,12 @@ pub(crate) fn run(terminal: &Terminal, args: &ImportArgs) -> CommandResult {
 }
 
 fn failed(error: &ImportError) -> Failure {
-    let failure = Failure::from_error(ExitStatus::Failed, error);
+    let code = match error {
+        ImportError::NoPool { .. } => EndCode::NotFound,
+        ImportError::Unusable { .. } | ImportError::Write(_) => EndCode::Bug,
+        ImportError::Observe(_) => EndCode::HostUnclear,
+    };
+    let failure = Failure::from_error(code, error);
     match error {
         ImportError::NoPool { .. } => {
             failure.help("name one of these, or none to describe them all")

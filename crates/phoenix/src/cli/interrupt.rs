@@ -7,7 +7,8 @@ use std::io::{PipeReader, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use phoenix::{Cancel, ExitStatus};
+use phoenix::Cancel;
+use phoenix::code::EndCode;
 
 use super::failure::Failure;
 use super::progress::Speaker;
@@ -30,10 +31,7 @@ impl Interrupt {
     /// When the system has no file descriptor left.
     pub(crate) fn catch() -> Result<Self, Failure> {
         let (signalled, mut wake) = std::io::pipe().map_err(|error| {
-            Failure::new(
-                ExitStatus::Failed,
-                format!("cannot watch for Ctrl-C: {error}"),
-            )
+            Failure::new(EndCode::System, format!("cannot watch for Ctrl-C: {error}"))
         })?;
         let cancel = Cancel::default();
         let speaker: Arc<Mutex<Option<Speaker>>> = Arc::default();

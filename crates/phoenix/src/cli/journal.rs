@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use phoenix::code::EndCode;
 use phoenix::executor::journal::{self, Ending, Run, RunCommand, RunStep};
 use phoenix::host::command::typed;
 use phoenix::{ExitStatus, Outcome};
@@ -28,13 +29,13 @@ pub(crate) fn run(terminal: &Terminal, args: &JournalArgs) -> CommandResult {
     };
     let directory = directory.ok_or_else(|| {
         Failure::new(
-            ExitStatus::Usage,
+            EndCode::Usage,
             "a simulated host in memory keeps no journals",
         )
         .help("name the host's state, as in --host sim:STATE.json, or a --journal-dir")
     })?;
     let journals = journal::list(&directory).map_err(|error| {
-        Failure::from_error(ExitStatus::Failed, &error)
+        Failure::from_error(EndCode::FileUnreadable, &error)
             .of(format!("cannot read the journals in {directory}"))
             .help("journals are for root's eyes only: run phoenix as root")
     })?;
@@ -137,7 +138,7 @@ fn choose<'a>(
     if wanted == "last" {
         let none = || {
             Failure::new(
-                ExitStatus::Failed,
+                EndCode::NotFound,
                 format!("there are no journals in {directory}"),
             )
         };
@@ -152,14 +153,14 @@ fn choose<'a>(
     match found.as_slice() {
         [path] => Ok(path.as_path()),
         [] => Err(Failure::new(
-            ExitStatus::Failed,
+            EndCode::NotFound,
             format!("there is no run {wanted} in {directory}"),
         )
         .help(help)),
         several => {
             let names: Vec<&str> = several.iter().map(|path| name(path)).collect();
             Err(Failure::new(
-                ExitStatus::Usage,
+                EndCode::Usage,
                 format!("{wanted} may mean {}", names.join(" or ")),
             )
             .help("name one of them"))
@@ -169,7 +170,7 @@ fn choose<'a>(
 
 fn show(terminal: &Terminal, format: Format, path: &Utf8Path) -> CommandResult {
     let recording = journal::read(path).map_err(|error| {
-        Failure::from_error(ExitStatus::Failed, &error).of(format!("cannot understand {path}"))
+        Failure::from_error(EndCode::FileUnreadable, &error).of(format!("cannot understand {path}"))
     })?;
     let run = Run::new(recording);
     match format {

@@ -5,6 +5,7 @@ use std::io;
 use clap::CommandFactory as _;
 use clap_mangen::Man;
 use phoenix::ExitStatus;
+use phoenix::code::EndCode;
 
 use super::CommandResult;
 use super::args::Cli;
@@ -16,7 +17,7 @@ use super::output::Terminal;
 /// # Errors
 /// When the page cannot be written.
 pub(crate) fn run(terminal: &Terminal) -> CommandResult {
-    let page = page().map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?;
+    let page = page().map_err(|error| Failure::from_error(EndCode::System, &error))?;
     terminal.data(&String::from_utf8_lossy(&page))?;
     Ok(ExitStatus::Done)
 }

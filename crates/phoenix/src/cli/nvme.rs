@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use phoenix::code::EndCode;
 use phoenix::config::model::NvmePolicy;
 use phoenix::host::local::LocalHost;
 use phoenix::host::readonly::ReadOnly;
@@ -164,7 +165,7 @@ fn look(args: &NvmeArgs, history: &History) -> Result<Seen, Failure> {
     let mut seen = if args.from.is_empty() {
         let open = host::open(&args.host)?;
         let survey = survey::whole_host(&ReadOnly(&*open.host))
-            .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?;
+            .map_err(|error| Failure::from_error(EndCode::HostUnclear, &error))?;
         Seen {
             drives: survey.drives,
             pools: survey.pools,
@@ -217,13 +218,13 @@ fn saved(path: &Utf8Path, all: &[Utf8PathBuf]) -> Result<Drive, Failure> {
     let name = saved_name(path, all);
     let text = LocalHost::new()
         .read_file(path)
-        .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?
-        .ok_or_else(|| Failure::new(ExitStatus::Failed, format!("there is no file {path}")))?;
+        .map_err(|error| Failure::from_error(EndCode::FileUnreadable, &error))?
+        .ok_or_else(|| Failure::new(EndCode::FileUnreadable, format!("there is no file {path}")))?;
     smartctl::parse(name, &text).or_else(|error| {
         nvme_cli::parse(name, &text).map_err(|_neither| {
-            let failure = Failure::from_error(ExitStatus::Failed, &error);
+            let failure = Failure::from_error(EndCode::FileUnreadable, &error);
             let message = format!("cannot judge {path}: {}", failure.message);
-            Failure::new(ExitStatus::Failed, message).help(
+            Failure::new(EndCode::FileUnreadable, message).help(
                 "save a drive's values with `smartctl -j -x /dev/nvme0n1 > FILE`, \
                  or `nvme smart-log -o json /dev/nvme0n1 > FILE`",
             )
@@ -240,7 +241,7 @@ fn recorded(args: &NvmeArgs) -> Result<History, Failure> {
 }
 
 fn unkept(error: &dyn std::error::Error) -> Failure {
-    Failure::from_error(ExitStatus::Failed, error)
+    Failure::from_error(EndCode::FileUnreadable, error)
         .help("--history names another place for the history of the drives")
 }
 
@@ -253,7 +254,7 @@ fn kept(
 ) -> Result<History, Failure> {
     let Some(path) = history_path(args)? else {
         let message = "a simulated host without a state file has no history";
-        return Err(Failure::new(ExitStatus::Usage, message)
+        return Err(Failure::new(EndCode::Usage, message)
             .help("name a file for it with --history, or a state with --host sim:STATE.json"));
     };
     let local = LocalHost::new();
@@ -295,12 +296,7 @@ fn named<'a>(report: &'a Report, wanted: &str) -> Result<&'a DriveReport, Failur
     let drives: Vec<Drive> = report.drives.iter().map(|it| it.drive.clone()).collect();
     let name = &meant(&drives, wanted)?.name;
     let drive = report.drives.iter().find(|it| it.drive.name == *name);
-    drive.ok_or_else(|| {
-        Failure::new(
-            ExitStatus::Usage,
-            format!("there is no NVMe drive {wanted}"),
-        )
-    })
+    drive.ok_or_else(|| Failure::new(EndCode::Usage, format!("there is no NVMe drive {wanted}")))
 }
 
 /// The drive that the user means: by its name, by what the history calls it, or by a serial number that
@@ -321,7 +317,7 @@ fn meant<'a>(drives: &'a [Drive], wanted: &str) -> Result<&'a Drive, Failure> {
             let names: Vec<&str> = drives.iter().map(|drive| drive.name.as_str()).collect();
             let message = format!("there is no NVMe drive {wanted}");
             Err(
-                Failure::new(ExitStatus::Usage, message).help(match names.is_empty() {
+                Failure::new(EndCode::Usage, message).help(match names.is_empty() {
                     true => "this host has no NVMe drives".to_owned(),
                     false => format!("this host has {}", names.join(", ")),
                 }),
@@ -330,7 +326,7 @@ fn meant<'a>(drives: &'a [Drive], wanted: &str) -> Result<&'a Drive, Failure> {
         _ => {
             let names: Vec<&str> = namesakes.iter().map(|drive| drive.name.as_str()).collect();
             let message = format!("{} drives have the serial number {wanted}", names.len());
-            Err(Failure::new(ExitStatus::Usage, message)
+            Err(Failure::new(EndCode::Usage, message)
                 .help(format!("name one of {}", names.join(", "))))
         }
     }
@@ -339,7 +335,7 @@ fn meant<'a>(drives: &'a [Drive], wanted: &str) -> Result<&'a Drive, Failure> {
 /// Replaces a file: whoever reads it sees the old contents or the new ones.
 fn replace(path: &Utf8Path, text: &str) -> Result<(), Failure> {
     let written = LocalHost::new().write_file(&absolute(path)?, text);
-    written.map_err(|error| Failure::from_error(ExitStatus::Failed, &error))
+    written.map_err(|error| Failure::from_error(EndCode::FileUnwritable, &error))
 }
 
 fn make_directory_of(path: &Utf8Path) -> Result<(), Failure> {
@@ -348,7 +344,7 @@ fn make_directory_of(path: &Utf8Path) -> Result<(), Failure> {
     };
     std::fs::create_dir_all(directory).map_err(|error| {
         let message = format!("cannot make the directory {directory}: {error}");
-        Failure::new(ExitStatus::Failed, message)
+        Failure::new(EndCode::FileUnwritable, message)
             .help("--history names another place for the history of the drives")
     })
 }
@@ -356,6 +352,6 @@ fn make_directory_of(path: &Utf8Path) -> Result<(), Failure> {
 fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
     camino::absolute_utf8(path).map_err(|error| {
         let message = format!("cannot find out where {path} is: {error}");
-        Failure::new(ExitStatus::Failed, message)
+        Failure::new(EndCode::FileUnwritable, message)
     })
 }

@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use phoenix::ExitStatus;
+use phoenix::code::EndCode;
 
 use super::args::{ColorWhen, TalkArgs};
 use super::failure::Failure;
@@ -74,7 +74,7 @@ impl Terminal {
         let mut stdout = BufWriter::new(io::stdout().lock());
         match write(&mut stdout).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
-                ExitStatus::Failed,
+                EndCode::FileUnwritable,
                 format!("cannot write to standard output: {error}"),
             )),
             _ => Ok(()),
@@ -105,7 +105,10 @@ impl Terminal {
     /// Says why a command ends early.
     pub(crate) fn complain(&self, failure: &Failure) {
         let error = self.paint("error", AnsiColor::Red);
-        self.say(&format!("{error}: {}\n", failure.message));
+        self.say(&format!(
+            "{error}: {} [{}]\n",
+            failure.message, failure.code
+        ));
         if let Some(help) = &failure.help {
             self.say(&format!(
                 "{}: {help}\n",

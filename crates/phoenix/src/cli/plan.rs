@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8Path;
+use phoenix::code::EndCode;
 use phoenix::planner::render::{self, Style};
 use phoenix::{ExitStatus, Plan};
 
@@ -30,7 +31,7 @@ pub(crate) fn run(terminal: &Terminal, args: &PlanArgs) -> CommandResult {
     if let Some(path) = &args.out {
         save(path, &plan).map_err(|error| {
             Failure::new(
-                ExitStatus::Failed,
+                EndCode::FileUnwritable,
                 format!("cannot save the plan as {path}: {error}"),
             )
         })?;

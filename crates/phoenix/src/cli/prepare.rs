@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use phoenix::code::EndCode;
 use phoenix::config::address::Address;
 use phoenix::config::diagnostic::{Part, Place};
 use phoenix::config::pointer::Pointer;
@@ -9,7 +10,7 @@ use phoenix::config::{load_lxc_configs, load_owned};
 use phoenix::executor::ObserveError;
 use phoenix::planner::plan::ConfigSource;
 use phoenix::planner::{Grants, unknown_addresses};
-use phoenix::{Config, ExitStatus, Host, Loaded, Observed, Plan, PlanOptions};
+use phoenix::{Config, Host, Loaded, Observed, Plan, PlanOptions};
 
 use super::args::{Allowance, ConsentArgs, FileArgs, LxcConfigArgs, Mode, ScopeArgs};
 use super::config_file::{self, Input};
@@ -91,7 +92,7 @@ impl ValidFile {
     /// # Errors
     /// Never for a file that was checked.
     pub(crate) fn config(&self) -> Result<&Config, Failure> {
-        let invalid = || Failure::new(ExitStatus::ConfigInvalid, "the file is invalid");
+        let invalid = || Failure::new(EndCode::ConfigInvalid, "the file is invalid");
         let last = self.lxc.as_ref().unwrap_or(&self.main);
         last.loaded.config().ok_or_else(invalid)
     }
@@ -167,7 +168,7 @@ fn checked(terminal: &Terminal, source: ConfigSource, loaded: Loaded) -> Result<
             terminal.width,
         ));
         let summary = diagnostics::summary(&loaded);
-        return Err(Failure::new(ExitStatus::ConfigInvalid, summary.trim_end()));
+        return Err(Failure::new(EndCode::ConfigInvalid, summary.trim_end()));
     }
     Ok(Checked { loaded, source })
 }
@@ -213,12 +214,12 @@ fn grants(consent: &ConsentArgs) -> Grants {
 }
 
 fn unobserved(error: &ObserveError) -> Failure {
-    Failure::from_error(ExitStatus::Failed, error)
+    Failure::from_error(EndCode::HostUnclear, error)
         .help("phoenix changed nothing; run it again once the tool answers")
 }
 
 fn unknown_address(unknown: &Address, nearest: Option<&Address>) -> Failure {
-    let failure = Failure::new(ExitStatus::Usage, format!("the file declares no {unknown}"));
+    let failure = Failure::new(EndCode::Usage, format!("the file declares no {unknown}"));
     match nearest {
         Some(nearest) => failure.help(format!("did you mean {nearest}?")),
         None => failure.help("`phoenix apply --graph` lists every object of the file"),

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use phoenix::code::EndCode;
 use phoenix::config::model::Export;
 use phoenix::planner::export::fstab_line;
 use phoenix::tools::system::{HOSTNAME_FILE, parse_hostname};
@@ -50,14 +51,14 @@ pub(crate) fn clients(terminal: &Terminal, args: &ShowClientsArgs) -> CommandRes
 fn hostname(host: &dyn Host) -> Result<String, Failure> {
     let unknown = || {
         Failure::new(
-            ExitStatus::Failed,
+            EndCode::HostUnclear,
             format!("{HOSTNAME_FILE} does not name this host"),
         )
         .help("name it with --server, as the clients call it")
     };
     let text = host
         .read_file(HOSTNAME_FILE.into())
-        .map_err(|error| Failure::from_error(ExitStatus::Failed, &error))?
+        .map_err(|error| Failure::from_error(EndCode::HostUnclear, &error))?
         .ok_or_else(unknown)?;
     Ok(parse_hostname(&text).to_owned())
 }

@@ -3,6 +3,44 @@
 use crate::scenario::{EXAMPLE, Scenario};
 
 #[test]
+fn what_ends_a_command_early_has_a_code_that_can_be_explained() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    scenario.write("broken.json", "{");
+    scenario
+        .run("plan --host sim:host.json --out plan.json")
+        .expect_code(0);
+    scenario.write(
+        "forged.json",
+        scenario.read("plan.json").replace("800G", "900G"),
+    );
+    let another = scenario.host("other.json");
+    another.edit(|state| state.memory /= 2).unwrap();
+    drop(another);
+    for (args, exit, code) in [
+        ("plan --host sim --target pool:nope", 64, "usage"),
+        ("apply --host sim:host.json", 64, "nobody-to-ask"),
+        ("import --host sim --pool nope", 1, "not-found"),
+        ("plan none.json --host sim", 3, "config-unreadable"),
+        ("plan broken.json --host sim", 3, "config-invalid"),
+        ("apply forged.json --host sim:host.json", 3, "plan-unusable"),
+        (
+            "apply plan.json --yes --host sim:other.json",
+            6,
+            "plan-stale",
+        ),
+        ("plan --host sim --out none/plan.json", 1, "file-unwritable"),
+        ("nvme --from none.json", 1, "file-unreadable"),
+    ] {
+        let run = scenario.run(args).expect_code(exit);
+        let mut lines = run.stderr.lines();
+        let line = lines.find(|line| line.starts_with("error: ")).unwrap();
+        let code = format!("phoenix::ended::{code}");
+        assert!(line.ends_with(&format!(" [{code}]")), "{args}: {line}");
+        scenario.run(&format!("explain {code}")).expect_code(0);
+    }
+}
+
+#[test]
 fn wrong_usage_ends_with_64_and_help_with_0() {
     let scenario = Scenario::with_config(EXAMPLE);
     for (args, code) in [
@@ -143,7 +181,8 @@ fn an_imported_file_is_data_and_the_rest_is_talk() {
         .expect_code(1);
     assert_eq!(
         unknown.stderr,
-        "error: the pool \"tank\" is not imported on this host, which has fastData, quickOS\n\
+        "error: the pool \"tank\" is not imported on this host, which has fastData, quickOS \
+         [phoenix::ended::not-found]\n\
          help: name one of these, or none to describe them all\n"
     );
 }

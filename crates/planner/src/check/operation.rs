@@ -93,7 +93,8 @@ fn settings(
     is_known: &dyn Fn(&str) -> bool,
 ) -> Option<String> {
     properties.iter().find_map(|(name, value)| {
-        unless(is_known(name), || format!("sets the property \"{name}\"")).or_else(|| plain(&value.text()))
+        unless(is_known(name), || format!("sets the property \"{name}\""))
+            .or_else(|| plain(&value.text()))
     })
 }
 
