@@ -23,6 +23,7 @@ phoenix_config::codes! {
         DiskSizesDiffer = "phoenix::refused::disk-sizes-differ",
         DatasetOtherKind = "phoenix::refused::dataset-other-kind",
         DatasetPropertyFixed = "phoenix::refused::dataset-property-fixed",
+        VolumeSizeUnknown = "phoenix::refused::volume-size-unknown",
         VolumeWouldShrink = "phoenix::refused::volume-would-shrink",
         DatasetNotMounted = "phoenix::refused::dataset-not-mounted",
         MountpointUndeclared = "phoenix::refused::mountpoint-undeclared",

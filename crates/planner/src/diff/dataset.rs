@@ -170,14 +170,23 @@ fn growth(
     live: &ObservedDataset,
     size: u64,
 ) -> Result<Option<Difference>, Stop> {
+    let name = &dataset.name;
     let number = |name| value(live, name).and_then(Value::number);
-    let wanted = round_up(size, number("volblocksize").unwrap_or(DEFAULT_VOLBLOCKSIZE));
-    let has = number("volsize").unwrap_or(0);
+    let (Some(has), Some(block)) = (number("volsize"), number("volblocksize")) else {
+        return Err(refused(
+            RefusalCode::VolumeSizeUnknown,
+            format!(
+                "ZFS does not say how large volume {name} is, so that nobody can tell whether it would grow or shrink"
+            ),
+            format!("look at what zfs get volsize,volblocksize {name} says"),
+        ));
+    };
+    let wanted = round_up(size, block);
     if wanted == has {
         return Ok(None);
     }
     if wanted < has {
-        let (name, has, wanted) = (&dataset.name, size::human(has), size::human(wanted));
+        let (has, wanted) = (size::human(has), size::human(wanted));
         return Err(refused(
             RefusalCode::VolumeWouldShrink,
             format!("volume {name} has {has}, and shrinking it to {wanted} would cut off data"),

@@ -2,6 +2,7 @@
 
 use phoenix_planner::observed::{Observed, ObservedDirectory};
 use phoenix_planner::plan::Operation;
+use phoenix_planner::refusal::RefusalCode;
 use phoenix_zfs::property::DatasetType;
 use serde_json::json;
 
@@ -340,6 +341,14 @@ fn volumes_grow_and_never_shrink() {
         ),
     ] {
         assert_eq!(lines(&planned(&volume(size), &host)), plan, "{size}");
+    }
+    for unknown in ["volsize", "volblocksize"] {
+        let mut host = host.clone();
+        set(&mut host, "tank/disk", unknown, "-", "-");
+        let plan = planned(&volume("200M"), &host);
+        assert_eq!(plan.steps, [], "{unknown}");
+        let codes: Vec<_> = plan.refusals.iter().map(|refusal| refusal.code).collect();
+        assert_eq!(codes, [RefusalCode::VolumeSizeUnknown], "{unknown}");
     }
 }
 
