@@ -13,7 +13,7 @@ mod system;
 
 use std::collections::BTreeMap;
 
-pub(crate) use disks::{observed_vdev, obstacles};
+pub(crate) use disks::{observed_vdev, obstacles, signatures};
 use phoenix_host::Host;
 use phoenix_host::readonly::ReadOnly;
 use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, ObservedImportable};
@@ -97,6 +97,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
         importable: storage.importable,
         datasets: storage.facts.datasets,
         disks: storage.disks,
+        key_files: basics.key_files,
         directories: storage.directories,
         acls: storage.access.acls,
         others_below: storage.access.others_below,

@@ -65,6 +65,8 @@ fn only_looks(command: &Command) -> bool {
             matches!(first, "get" | "list" | "status" | "version")
                 // With one argument more, or one less, it imports.
                 || command.args == LIST_OF_IMPORTABLE_POOLS
+                // Without -n it makes a pool.
+                || matches!(command.args.as_slice(), [create, n, ..] if create == "create" && n == "-n")
         }
         Program::Pvesh => first == "get",
         Program::Pct => first == "list",

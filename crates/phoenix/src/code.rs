@@ -12,6 +12,7 @@ phoenix_config::codes! {
         NotFound = "phoenix::ended::not-found",
         ConfigUnreadable = "phoenix::ended::config-unreadable",
         ConfigInvalid = "phoenix::ended::config-invalid",
+        GrantAmbiguous = "phoenix::ended::grant-ambiguous",
         PlanUnusable = "phoenix::ended::plan-unusable",
         PlanStale = "phoenix::ended::plan-stale",
         PlanUnsound = "phoenix::ended::plan-unsound",
@@ -36,7 +37,7 @@ impl EndCode {
             Self::ConfigUnreadable | Self::ConfigInvalid | Self::PlanUnusable => {
                 ExitStatus::ConfigInvalid
             }
-            Self::PlanStale | Self::FileUntrusted => ExitStatus::Refused,
+            Self::GrantAmbiguous | Self::PlanStale | Self::FileUntrusted => ExitStatus::Refused,
             Self::Busy => ExitStatus::Busy,
             Self::Interrupted => ExitStatus::Interrupted,
             Self::NotFound

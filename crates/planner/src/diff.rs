@@ -2,7 +2,8 @@
 //!
 //! Owns what happens to the verdicts on single objects: which steps a step needs, which objects a
 //! refusal holds up, and the order of everything. The verdicts are made per kind of object in the
-//! modules below; the facts that several of them share are in `facts`.
+//! modules below; the facts that several of them share are in `facts`, what the user allowed besides in
+//! `grants`.
 
 mod acl;
 mod arc;
@@ -11,6 +12,7 @@ mod capacity;
 mod dataset;
 mod export;
 mod facts;
+mod grants;
 mod ids;
 mod mount;
 mod mount_value;
@@ -21,8 +23,6 @@ mod property;
 mod select;
 mod storage;
 mod verdict;
-
-use std::collections::BTreeSet;
 
 use phoenix_config::address::Address;
 use phoenix_config::model::Config;
@@ -35,6 +35,7 @@ use crate::refusal::RefusalCode;
 use crate::wanted::wanted;
 
 pub(crate) use acl::text as acl_text;
+pub use grants::{GrantProblem, Grants, grant_problems};
 pub(crate) use mount_value::MountValue;
 pub(crate) use permissions::{CONTENTS, LIKE_THE_DIRECTORY, mode_text};
 pub(crate) use pool::{ROOT, whole_disk};
@@ -56,21 +57,6 @@ pub struct PlanOptions {
     pub targets: Vec<Address>,
     /// Leave out these objects and what needs them.
     pub excludes: Vec<Address>,
-}
-
-/// Permission to use disks that a plan refuses otherwise. A disk that is in use is never touched,
-/// whatever is granted.
-///
-/// Disks are named by their path, by the last component of the path, or by their serial number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// Disks that may be erased.
-    pub wipe: BTreeSet<String>,
-    /// Every disk that the file names may be erased (the incumbent's `--mode force-destructive`).
-    pub wipe_named: bool,
-    /// Disks that a new pool may be made of though they are failing or their firmware is known to
-    /// harm them.
-    pub failing: BTreeSet<String>,
 }
 
 /// What has to be done so that the host matches the file.

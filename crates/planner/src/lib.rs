@@ -20,6 +20,6 @@ pub mod storage;
 pub mod wanted;
 
 pub use check::check;
-pub use diff::{Grants, PlanOptions, plan, unknown_addresses};
+pub use diff::{GrantProblem, Grants, PlanOptions, grant_problems, plan, unknown_addresses};
 pub use graph::{Graph, graph};
 pub use wanted::{Wanted, wanted};

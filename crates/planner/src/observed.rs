@@ -38,6 +38,10 @@ pub struct Observed {
     /// The disks that the configuration names, by the path that the configuration uses. A path
     /// that leads nowhere is absent.
     pub disks: BTreeMap<String, ObservedDisk>,
+    /// Sizes in bytes of the files that hold the keys of encrypted pools, by path. What is not there
+    /// or no file is absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key_files: BTreeMap<String, u64>,
     /// The directories that a mount would hide or a permission would change, by path. Absent
     /// directories are absent.
     pub directories: BTreeMap<String, ObservedDirectory>,
@@ -139,6 +143,21 @@ pub struct ObservedDisk {
     pub serial: Option<String>,
     /// Model, if the drive has one.
     pub model: Option<String>,
+    /// World-wide name, if the drive has one: every namespace of an NVMe drive has its own.
+    #[serde(default)]
+    pub wwn: Option<String>,
+    /// The path that belongs into a configuration: one that leads to no other disk of the host.
+    #[serde(default)]
+    pub stable_path: String,
+    /// Whether the path that the configuration uses may lead to another disk tomorrow.
+    #[serde(default)]
+    pub shared_path: bool,
+    /// The other disks of the host with this serial number, by their stable paths.
+    #[serde(default)]
+    pub namesakes: BTreeSet<String>,
+    /// Everything that `wipefs` finds on it and its partitions, to tell it again by.
+    #[serde(default)]
+    pub signatures: BTreeSet<ObservedSignature>,
     /// Everything that speaks against writing to it, worst first. Empty means blank and idle.
     pub obstacles: Vec<Obstacle>,
     /// What speaks against a new pool on the drive, in words: it is failing, or its firmware is
@@ -167,6 +186,22 @@ impl ObservedDisk {
         });
         found.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// A signature on a disk or on a partition of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedSignature {
+    /// The kernel name of the disk or partition.
+    pub device: String,
+    /// `ext4`, `zfs_member`, `gpt`, `partition` ...
+    pub kind: String,
+    /// Its label, for `zfs_member` the pool.
+    pub label: Option<String>,
+    /// Its number, for `zfs_member` that of the pool.
+    pub uuid: Option<String>,
+    /// Where on the device it begins, in bytes.
+    pub offset: Option<u64>,
 }
 
 /// A reason not to write to a disk.

@@ -6,7 +6,7 @@
 mod file;
 mod lane;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_config::address::Address;
 use phoenix_config::code::Code;
@@ -17,6 +17,7 @@ use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::observed::ObservedSignature;
 use crate::refusal::RefusalCode;
 use crate::wanted::Wanted;
 
@@ -321,12 +322,19 @@ impl PlannedVdev {
 pub struct PlannedDisk {
     /// The path that the file gives.
     pub path: String,
+    /// The kernel's name for it: two disks that say the same of themselves may have changed links.
+    pub kernel_name: String,
     /// Serial number seen.
     pub serial: Option<String>,
+    /// World-wide name seen: that of the namespace, for an NVMe drive.
+    pub wwn: Option<String>,
     /// Size seen, in bytes.
     pub size: u64,
     /// Whether the user granted by name that what is on it may be erased.
     pub wipe: bool,
+    /// What is on it if it may be erased: this and nothing else is.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub signatures: BTreeSet<ObservedSignature>,
 }
 
 /// See [`Operation::SetPool`].

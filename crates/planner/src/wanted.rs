@@ -26,6 +26,9 @@ pub struct Wanted {
     /// Rated endurance used, in percent, from which on a drive counts as failing; absent means
     /// phoenix's default.
     pub wear_critical_percent: Option<u8>,
+    /// Files that hold the keys of pools.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub key_files: BTreeSet<String>,
     /// Directories to look at.
     pub directories: BTreeSet<String>,
     /// Directories whose ACL is looked at.
@@ -122,6 +125,9 @@ impl Wanted {
         self.disks
             .extend(disks.map(|disk| (disk.path.clone(), pool.name.clone())));
         self.directories.extend(root_mountpoint(pool));
+        let key = pool.root_properties.get("keylocation");
+        let key = key.and_then(|place| place.stored.word()?.strip_prefix("file://"));
+        self.key_files.extend(key.map(str::to_owned));
     }
 
     fn add_dataset(&mut self, dataset: &Dataset) {

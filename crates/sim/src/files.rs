@@ -166,6 +166,16 @@ pub(super) fn find(state: &State, args: &[String]) -> Output {
             ")",
         ] if !paths.is_empty() => find_directories(state, paths),
         [
+            "-L",
+            paths @ ..,
+            "-maxdepth",
+            "0",
+            "-type",
+            "f",
+            "-printf",
+            "%s\t%p\n",
+        ] if !paths.is_empty() => find_sizes(state, paths),
+        [
             directory,
             "-xdev",
             "-mindepth",
@@ -222,6 +232,23 @@ fn find_directories(state: &State, paths: &[&str]) -> Output {
         let mark = if empty { 'e' } else { 'n' };
         let (uid, gid, mode) = (entry.uid, entry.gid, entry.mode);
         output.stdout += &format!("{mark}\t{uid}\t{gid}\t{mode:o}\t{kind}\t{path}\n");
+    }
+    output
+}
+
+fn find_sizes(state: &State, paths: &[&str]) -> Output {
+    let mut output = Output::success("");
+    for path in paths {
+        match lookup(state, path).map(|entry| &entry.kind) {
+            Some(EntryKind::File(text)) => {
+                output.stdout += &format!("{}\t{path}\n", text.len());
+            }
+            Some(_) => {}
+            None => {
+                output.stderr += &missing(path);
+                output.code = Some(1);
+            }
+        }
     }
     output
 }

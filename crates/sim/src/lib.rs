@@ -24,6 +24,7 @@ mod nfs;
 mod pct;
 mod props;
 mod pve;
+mod replication;
 mod space;
 pub mod state;
 mod store;
@@ -487,6 +488,8 @@ fn effect(command: &Command) -> Effect {
         Program::Zfs => matches!(first, "get" | "list"),
         // `zpool import -d FOLDER` lists; with one word more it imports.
         Program::Zpool if first == "import" => command.args.len() <= 3,
+        // `zpool create -n` says what it would make.
+        Program::Zpool if first == "create" => command.args.get(1).is_some_and(|flag| flag == "-n"),
         Program::Zpool => matches!(first, "list" | "status" | "get"),
         Program::Wipefs => first == "-J",
         Program::Blkid => first == "-p",
@@ -519,6 +522,7 @@ fn look(state: &State, command: &Command) -> Output {
         (Program::Zpool, "status") => zpool::status(state, rest),
         (Program::Zpool, "get") => zpool::get(state, rest),
         (Program::Zpool, "import") => zpool_import::list(state, rest),
+        (Program::Zpool, "create") => zpool_create::ask(state, rest),
         (Program::Lsblk, _) => disk::lsblk(state, args),
         (Program::Find, _) => files::find(state, args),
         (Program::Getfacl, _) => access::getfacl(state, args),

@@ -244,9 +244,6 @@ pub(super) fn check(property: &str, written: &str, kind: DatasetType) -> Result<
     if property == "refreservation" && written == "auto" && kind == DatasetType::Volume {
         return Ok(written.to_owned());
     }
-    if property == "sharenfs" && !share_is_valid(written) {
-        return Err("'sharenfs' cannot be set to invalid options".to_owned());
-    }
     stored_dataset_value(property, written, kind)
         .map(|stored| stored.to_string())
         .map_err(|error| words(property, written, &error))
@@ -352,55 +349,6 @@ fn default<'a>(property: &str, default: &'a str) -> &'a str {
     }
 }
 
-/// `libshare`'s whitelist, as far as it concerns the names of options.
-fn share_is_valid(value: &str) -> bool {
-    const KEYS: [&str; 38] = [
-        "all_squash",
-        "anon",
-        "anongid",
-        "anonuid",
-        "async",
-        "auth_nlm",
-        "crossmnt",
-        "fsid",
-        "fsuid",
-        "hide",
-        "insecure",
-        "insecure_locks",
-        "mountpoint",
-        "mp",
-        "no_acl",
-        "no_all_squash",
-        "no_auth_nlm",
-        "no_root_squash",
-        "no_subtree_check",
-        "no_wdelay",
-        "nohide",
-        "nosub",
-        "off",
-        "on",
-        "refer",
-        "replicas",
-        "ro",
-        "root",
-        "root_mapping",
-        "root_squash",
-        "rw",
-        "sec",
-        "secure",
-        "secure_locks",
-        "subtree_check",
-        "sync",
-        "wdelay",
-        "acl",
-    ];
-    matches!(value, "on" | "off")
-        || value.split(',').all(|option| {
-            let key = option.split_once('=').map_or(option, |(key, _)| key);
-            !matches!(key, "on" | "off") && KEYS.contains(&key)
-        })
-}
-
 /// libzfs's own words for a refusal.
 fn words(property: &str, written: &str, error: &PropertyError) -> String {
     match error {
@@ -426,6 +374,9 @@ fn words(property: &str, written: &str, error: &PropertyError) -> String {
         PropertyError::Invalid { reason, .. } => match property {
             "mountpoint" => "'mountpoint' must be an absolute path, 'none', or 'legacy'".to_owned(),
             "volsize" => "'volsize' cannot be zero".to_owned(),
+            "sharenfs" | "sharesmb" => {
+                format!("'{property}' cannot be set to invalid options")
+            }
             _ if property.contains(':') && !is_user_property(property) => {
                 format!("invalid property '{property}'")
             }

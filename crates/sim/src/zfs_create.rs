@@ -151,12 +151,7 @@ fn prepare(state: &mut State, request: &Request) -> Result<Dataset, String> {
         None => None,
     };
     check_encryption(state, parent, &mut properties)?;
-    if properties
-        .get("normalization")
-        .is_some_and(|setting| setting.value != "none")
-    {
-        properties.insert("utf8only".to_owned(), Setting::local("on"));
-    }
+    check_names(&mut properties)?;
     if state.datasets.contains_key(name) {
         return Err("dataset already exists".to_owned());
     }
@@ -255,8 +250,24 @@ fn take_block_size(properties: &mut BTreeMap<String, Setting>) -> u64 {
         .unwrap_or(DEFAULT)
 }
 
-/// The rules of `zfs_crypto_create`.
-fn check_encryption(
+/// What `zfs_valid_proplist` makes of `normalization` and `utf8only` together.
+pub(super) fn check_names(properties: &mut BTreeMap<String, Setting>) -> Result<(), String> {
+    let is = |name: &str, word: &str| {
+        let setting = properties.get(name);
+        setting.map(|setting| setting.value == word)
+    };
+    if is("normalization", "none") != Some(false) {
+        return Ok(());
+    }
+    if is("utf8only", "off") == Some(true) {
+        return Err("'utf8only' must be set 'on' if normalization chosen".to_owned());
+    }
+    properties.insert("utf8only".to_owned(), Setting::local("on"));
+    Ok(())
+}
+
+/// The rules of `zfs_crypto_create`; `parent` is empty for the root dataset of a pool.
+pub(super) fn check_encryption(
     state: &State,
     parent: &str,
     properties: &mut BTreeMap<String, Setting>,
@@ -272,15 +283,16 @@ fn check_encryption(
     };
     if !encrypted {
         let stray = ["keyformat", "keylocation", "pbkdf2iters"]
-            .iter()
-            .any(|name| properties.contains_key(*name));
+            .into_iter()
+            .filter_map(|name| Some((name, value(name)?)))
+            .any(|(name, value)| name != "keylocation" || value != "none");
         return if stray {
             Err("Encryption must be turned on to set encryption properties.".to_owned())
         } else {
             Ok(())
         };
     }
-    let Some(format) = value("keyformat") else {
+    let Some(format) = value("keyformat").filter(|format| format != "none") else {
         return if asked.is_some() && !parent_encrypted {
             Err("Keyformat required for new encryption root.".to_owned())
         } else {
@@ -290,6 +302,9 @@ fn check_encryption(
     properties
         .entry("encryption".to_owned())
         .or_insert_with(|| Setting::local("aes-256-gcm"));
+    if format != "passphrase" && properties.contains_key("pbkdf2iters") {
+        return Err("Cannot specify pbkdf2iters with a non-passphrase keyformat.".to_owned());
+    }
     if format == "passphrase" {
         properties
             .entry("pbkdf2iters".to_owned())

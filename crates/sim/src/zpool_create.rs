@@ -6,63 +6,58 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use phoenix_zfs::layout::RaidLevel;
 use phoenix_zfs::name::{NameError, check_pool};
 use phoenix_zfs::property::{DatasetType, pool_property};
 use phoenix_zfs::space::{DataVdev, pool_space};
 
 use phoenix_host::command::Output;
 
-use super::device::{Device, SMALLEST_VDEV};
+use super::device::{Device, SMALLEST_VDEV, first_partition_size};
+use super::replication::Planned;
 use super::state::{Class, Dataset, Member, Pool, Setting, State, Vdev};
 use super::usage;
 use super::zfs::parse_assignments;
-use super::{mount, props, space, zpool};
+use super::{mount, props, replication, space, zfs_create, zpool};
 
 const USAGE: &str = "\tcreate [-fnd] [-o property=value] ... \n\
                      \t    [-O file-system-property=value] ... \n\
                      \t    [-m mountpoint] [-R root] <pool> <vdev> ...";
-/// Members of one vdev may differ by this much (`ZPOOL_FUZZ`).
-const SIZE_TOLERANCE: u64 = 16 << 20;
 
 struct Request {
     force: bool,
+    dry_run: bool,
     pool_properties: Vec<(String, String)>,
     root_properties: Vec<(String, String)>,
     name: String,
     vdevs: Vec<String>,
 }
 
-/// A vdev as asked for, its devices found.
-struct Planned {
-    class: Class,
-    /// `disk`, `mirror`, `raidz1`, `draid1:2d:3c:0s`.
-    kind: String,
-    devices: Vec<(String, Device)>,
-}
-
-/// `zpool create [-f] -o NAME=VALUE.. -O NAME=VALUE.. POOL VDEV..`
+/// `zpool create [-fn] -o NAME=VALUE.. -O NAME=VALUE.. POOL VDEV..`
 pub(super) fn create(state: &mut State, args: &[String]) -> Output {
     let request = match parse(args) {
         Ok(request) => request,
         Err(output) => return output,
     };
     match build(state, &request) {
-        Ok(warning) => Output {
-            stderr: warning,
-            ..Output::success("")
-        },
+        Ok(output) => output,
         Err(text) => Output::failure(1, text),
     }
 }
 
+/// `zpool create -n`, which changes nothing.
+pub(super) fn ask(state: &State, args: &[String]) -> Output {
+    create(&mut state.clone(), args)
+}
+
 fn parse(args: &[String]) -> Result<Request, Output> {
-    let (mut force, mut pool, mut root, mut rest) = (false, Vec::new(), Vec::new(), Vec::new());
+    let (mut force, mut dry_run) = (false, false);
+    let (mut pool, mut root, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     let mut words = args.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             _ if !rest.is_empty() => rest.push(word.clone()),
             "-f" => force = true,
+            "-n" => dry_run = true,
             "-o" | "-O" => {
                 let list = if word == "-o" { &mut pool } else { &mut root };
                 list.extend(words.next().cloned());
@@ -100,6 +95,7 @@ fn parse(args: &[String]) -> Result<Request, Output> {
     }
     Ok(Request {
         force,
+        dry_run,
         pool_properties,
         root_properties,
         name,
@@ -107,7 +103,7 @@ fn parse(args: &[String]) -> Result<Request, Output> {
     })
 }
 
-fn build(state: &mut State, request: &Request) -> Result<String, String> {
+fn build(state: &mut State, request: &Request) -> Result<Output, String> {
     let name = &request.name;
     if name.contains('/') {
         return Err(format!(
@@ -119,9 +115,12 @@ fn build(state: &mut State, request: &Request) -> Result<String, String> {
     let planned = plan_vdevs(state, &request.vdevs)?;
     check_devices(state, &planned, request.force)?;
     if !request.force {
-        check_replication(&planned)?;
+        replication::check(&planned)?;
     }
     check_mountpoint(state, request)?;
+    if request.dry_run {
+        return Ok(Output::success(layout(name, &planned)));
+    }
     check_name(name)?;
     let refuse = |reason: String| format!("cannot create '{name}': {reason}\n");
     let mut properties = BTreeMap::new();
@@ -129,7 +128,8 @@ fn build(state: &mut State, request: &Request) -> Result<String, String> {
         let value = zpool::check(property, written).map_err(refuse)?;
         properties.insert(property.clone(), value);
     }
-    let root = root_dataset(state, request)?;
+    let has_special = planned.iter().any(|vdev| vdev.class == Class::Special);
+    let root = root_dataset(state, request, has_special)?;
     if state.pools.contains_key(name) {
         return Err(refuse("pool already exists".to_owned()));
     }
@@ -166,10 +166,40 @@ fn build(state: &mut State, request: &Request) -> Result<String, String> {
         }
     }
     // The pool exists even if its root cannot be mounted; zpool then exits 1.
-    match props::value(state, name, "canmount").as_str() {
-        "on" => mount::mount(state, name).map(|()| String::new()),
-        _ => Ok(String::new()),
+    if props::value(state, name, "canmount") == "on" {
+        mount::mount(state, name)?;
     }
+    Ok(Output::success(""))
+}
+
+/// What `zpool create -n` prints: every vdev, class by class.
+fn layout(pool: &str, planned: &[Planned]) -> String {
+    let mut text = format!("would create '{pool}' with the following layout:\n\n");
+    for (class, heading) in [
+        (Class::Data, pool),
+        (Class::Dedup, "dedup"),
+        (Class::Special, "special"),
+        (Class::Log, "logs"),
+        (Class::Cache, "cache"),
+        (Class::Spare, "spares"),
+    ] {
+        let vdevs: Vec<&Planned> = planned.iter().filter(|vdev| vdev.class == class).collect();
+        if vdevs.is_empty() {
+            continue;
+        }
+        text += &format!("\t{heading}\n");
+        for vdev in vdevs {
+            let inside = vdev.kind != "disk";
+            if inside {
+                text += &format!("\t  {}\n", vdev.kind);
+            }
+            for (path, _) in &vdev.devices {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                text += &format!("\t  {}{name}\n", if inside { "  " } else { "" });
+            }
+        }
+    }
+    text
 }
 
 fn ashift(request: &Request) -> Result<u8, String> {
@@ -218,8 +248,15 @@ fn plan_vdevs(state: &State, words: &[String]) -> Result<Vec<Planned>, String> {
             });
             continue;
         };
-        if class == Class::Log && word != "mirror" {
-            return Err(invalid(format!("unsupported 'log' device: {word}")));
+        let aside = matches!(class, Class::Log | Class::Special | Class::Dedup);
+        if aside && word != "mirror" {
+            let class = if class == Class::Log {
+                "log"
+            } else {
+                "special"
+            };
+            let word = replication::plain_kind(word);
+            return Err(invalid(format!("unsupported '{class}' device: {word}")));
         }
         let count = rest.iter().take_while(|word| !is_keyword(word)).count();
         let (members, after) = rest.split_at(count);
@@ -338,90 +375,9 @@ fn check_devices(state: &State, planned: &[Planned], force: bool) -> Result<(), 
     Err(format!("{busy}{header}{found}"))
 }
 
-/// `check_replication`: data and special vdevs must survive the same number of failures.
-fn check_replication(planned: &[Planned]) -> Result<(), String> {
-    let override_ = |reason: String| {
-        format!(
-            "invalid vdev specification\nuse '-f' to override the following errors:\n{reason}\n"
-        )
-    };
-    let data: Vec<&Planned> = planned
-        .iter()
-        .filter(|vdev| matches!(vdev.class, Class::Data | Class::Special | Class::Dedup))
-        .collect();
-    if !data.iter().any(|vdev| vdev.class == Class::Data) {
-        let text = "at least one general top-level vdev must be specified";
-        return Err(override_(text.to_owned()));
-    }
-    for vdev in &data {
-        let sizes = || vdev.devices.iter().map(|(_, device)| device.size);
-        let spread = sizes().max().unwrap_or(0) - sizes().min().unwrap_or(0);
-        if spread > SIZE_TOLERANCE {
-            let kind = plain_kind(&vdev.kind);
-            return Err(override_(format!(
-                "{kind} contains devices of different sizes"
-            )));
-        }
-    }
-    for pair in data.windows(2) {
-        if let [last, next] = pair
-            && let Some(reason) = mismatch(last, next)
-        {
-            return Err(override_(format!("mismatched replication level: {reason}")));
-        }
-    }
-    Ok(())
-}
-
-fn mismatch(last: &Planned, next: &Planned) -> Option<String> {
-    let (a, b) = (plain_kind(&last.kind), plain_kind(&next.kind));
-    let (width_a, width_b) = (last.devices.len(), next.devices.len());
-    let (redundancy_a, redundancy_b) = (redundancy(last), redundancy(next));
-    let mirror_and_raidz = (a == "mirror" && b == "raidz") || (a == "raidz" && b == "mirror");
-    if mirror_and_raidz {
-        let (raidz, mirror, ways) = match a {
-            "raidz" => (redundancy_a, redundancy_b, width_b),
-            _ => (redundancy_b, redundancy_a, width_a),
-        };
-        return (redundancy_a != redundancy_b).then(|| {
-            format!(
-                "both raidz and mirror vdevs with different redundancy, {raidz} vs. {mirror} \
-                 ({ways}-way) are present"
-            )
-        });
-    }
-    if a != b {
-        return Some(format!("both {a} and {b} vdevs are present"));
-    }
-    if redundancy_a != redundancy_b && a != "mirror" {
-        return Some(format!(
-            "both {redundancy_a} and {redundancy_b} device parity {a} vdevs are present"
-        ));
-    }
-    (width_a != width_b && a != "disk")
-        .then(|| format!("both {width_a}-way and {width_b}-way {a} vdevs are present"))
-}
-
-/// `raidz` for `raidz2`, as zpool calls it in these messages.
-fn plain_kind(kind: &str) -> &str {
-    ["raidz", "draid"]
-        .into_iter()
-        .find(|stem| kind.starts_with(stem))
-        .unwrap_or(kind)
-}
-
-fn redundancy(vdev: &Planned) -> usize {
-    level(&vdev.kind).redundancy(vdev.devices.len())
-}
-
-fn level(kind: &str) -> RaidLevel {
-    let name = kind.split(':').next().unwrap_or(kind);
-    name.parse().unwrap_or(RaidLevel::Stripe)
-}
-
 fn data_vdev(vdev: &Planned) -> Option<DataVdev> {
     (vdev.class == Class::Data).then(|| DataVdev {
-        level: level(&vdev.kind),
+        level: replication::level(&vdev.kind),
         disk_sizes: vdev.devices.iter().map(|(_, device)| device.size).collect(),
     })
 }
@@ -463,11 +419,15 @@ fn check_name(name: &str) -> Result<(), String> {
     ))
 }
 
-fn root_dataset(state: &mut State, request: &Request) -> Result<Dataset, String> {
+fn root_dataset(
+    state: &mut State,
+    request: &Request,
+    has_special: bool,
+) -> Result<Dataset, String> {
+    let refuse = |reason: String| format!("cannot create '{}': {reason}\n", request.name);
     let mut properties = BTreeMap::new();
     for (property, written) in &request.root_properties {
-        let value = props::check(property, written, DatasetType::Filesystem)
-            .map_err(|reason| format!("cannot create '{}': {reason}\n", request.name))?;
+        let value = props::check(property, written, DatasetType::Filesystem).map_err(refuse)?;
         if !matches!(
             property.as_str(),
             "quota" | "refquota" | "reservation" | "refreservation"
@@ -475,6 +435,12 @@ fn root_dataset(state: &mut State, request: &Request) -> Result<Dataset, String>
             properties.insert(property.clone(), Setting::local(value));
         }
     }
+    zfs_create::check_names(&mut properties).map_err(refuse)?;
+    if properties.contains_key("special_small_blocks") && !has_special {
+        let reason = "special_small_blocks property requires a special vdev";
+        return Err(refuse(reason.to_owned()));
+    }
+    zfs_create::check_encryption(state, "", &mut properties).map_err(refuse)?;
     Ok(Dataset {
         guid: state.next_guid(),
         volume: None,
@@ -488,7 +454,11 @@ fn root_dataset(state: &mut State, request: &Request) -> Result<Dataset, String>
 fn check_identity(name: &str, planned: &[Planned]) -> Result<(), String> {
     let mut kernel_names: Vec<&str> = Vec::new();
     for (_, device) in planned.iter().flat_map(|vdev| &vdev.devices) {
-        if device.size < SMALLEST_VDEV {
+        let size = match device.partition {
+            Some(_) => device.size,
+            None => first_partition_size(device.size),
+        };
+        if size < SMALLEST_VDEV {
             return Err(format!(
                 "cannot create '{name}': one or more devices is less than the minimum size (64M)\n"
             ));

@@ -4,6 +4,7 @@ mod gpt;
 mod inventory;
 mod look;
 mod lsblk;
+mod naming;
 mod unfinished;
 
 use std::collections::BTreeMap;
@@ -83,6 +84,8 @@ pub fn wipefs(paths: &[&str]) -> Command {
 pub struct WipefsRow {
     /// The device, without its directory.
     pub device: String,
+    /// Where it begins, in bytes, as a hexadecimal number behind `0x`.
+    pub offset: String,
     /// `ext4`, `zfs_member`, `gpt`, `LVM2_member` ...
     #[serde(rename = "type")]
     pub kind: String,

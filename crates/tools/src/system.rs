@@ -162,6 +162,38 @@ pub fn read_directories(
     Ok(rows)
 }
 
+/// `find`: the sizes in bytes of those of the named paths that are files, or lead to one.
+pub fn file_sizes(paths: &[&str]) -> Command {
+    let tests = ["-maxdepth", "0", "-type", "f", "-printf", "%s\\t%p\\n"];
+    let args = ["-L"].into_iter().chain(paths.iter().copied());
+    Command::read(Program::Find, args.chain(tests))
+}
+
+/// The sizes in bytes of the files at the named absolute paths. What is no file is not in the answer.
+///
+/// # Errors
+/// When `find` fails for another reason than a path that does not exist, or answers nonsense.
+pub fn read_file_sizes(
+    host: &dyn Host,
+    paths: &[&str],
+) -> Result<BTreeMap<String, u64>, ReadError> {
+    let mut sizes = BTreeMap::new();
+    for chunk in parse::chunks(paths) {
+        let command = file_sizes(chunk);
+        let output = host.run(&command)?;
+        if output.code != Some(0) && !only_missing(&output.stderr) {
+            output.check(&command)?;
+        }
+        let (what, reason) = ("the output of find", "it is not a size and a path");
+        for line in output.stdout.lines() {
+            let row = line.split_once('\t');
+            let row = row.and_then(|(size, path)| Some((path.to_owned(), size.parse().ok()?)));
+            sizes.extend([row.ok_or_else(|| ParseError::new(what, line, reason))?]);
+        }
+    }
+    Ok(sizes)
+}
+
 /// Whether all that `find` complains about is that there is nothing at a path.
 pub(crate) fn only_missing(stderr: &str) -> bool {
     let missing = |line: &str| {

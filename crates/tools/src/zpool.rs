@@ -101,7 +101,7 @@ pub struct PoolSpec {
     pub properties: BTreeMap<String, Value>,
     /// Properties of the root dataset.
     pub root_properties: BTreeMap<String, Value>,
-    /// The vdevs, in the order of their classes.
+    /// The vdevs, in any order.
     pub vdevs: Vec<VdevSpec>,
 }
 
@@ -119,7 +119,46 @@ pub struct VdevSpec {
 /// `zpool create`, never with `-f`. May take half a minute while ZFS waits for the partitions that
 /// it has made to appear.
 pub fn create(spec: &PoolSpec) -> Command {
-    let mut args = vec!["create".to_owned()];
+    Command::write(Program::Zpool, create_args(&["create"], spec)).timeout(300)
+}
+
+/// `zpool create -n`: what [`create`] would be told about its words, its vdevs and its devices. It
+/// asks neither libzfs about the values of properties nor the kernel about anything.
+pub fn would_create(spec: &PoolSpec) -> Command {
+    Command::read(Program::Zpool, create_args(&["create", "-n"], spec)).timeout(60)
+}
+
+/// Whether all that [`would_create`] speaks against is what is on the named devices: whoever erases
+/// them first mends it. A device is named as in the specification, a partition behind it.
+pub fn only_contents(stderr: &str, paths: &[&str]) -> bool {
+    const HEADLINES: [&str; 2] = [
+        "invalid vdev specification",
+        "use '-f' to override the following errors:",
+    ];
+    const CONTENTS: [&str; 4] = [
+        " contains a filesystem of type ",
+        " is part of exported pool ",
+        " is part of potentially active pool ",
+        " contains a corrupt primary EFI label.",
+    ];
+    let is_partition = |rest: &str| {
+        let number = rest.strip_prefix("-part").unwrap_or(rest);
+        number.chars().all(|c| c.is_ascii_digit())
+    };
+    let is_content = |line: &str| {
+        let mut found = CONTENTS.iter().filter_map(|words| line.split_once(words));
+        found.any(|(device, _)| {
+            let mut rests = paths.iter().filter_map(|path| device.strip_prefix(path));
+            rests.any(is_partition)
+        })
+    };
+    let mut lines = stderr.lines().filter(|line| !line.trim().is_empty());
+    let said = !stderr.trim().is_empty();
+    said && lines.all(|line| HEADLINES.contains(&line) || is_content(line))
+}
+
+fn create_args(words: &[&str], spec: &PoolSpec) -> Vec<String> {
+    let mut args: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
     for (flag, properties) in [("-o", &spec.properties), ("-O", &spec.root_properties)] {
         for (key, value) in properties {
             args.extend([flag.to_owned(), format!("{key}={}", argument(key, value))]);
@@ -127,7 +166,7 @@ pub fn create(spec: &PoolSpec) -> Command {
     }
     args.push(spec.name.clone());
     let mut class = VdevClass::Data;
-    for vdev in &spec.vdevs {
+    for vdev in in_grammar_order(&spec.vdevs) {
         // ZFS takes `log`, `cache` and `spare` once each: the word holds until the next one.
         if vdev.class != class {
             class = vdev.class;
@@ -136,7 +175,15 @@ pub fn create(spec: &PoolSpec) -> Command {
         args.extend(vdev.keyword.clone());
         args.extend(vdev.disks.iter().cloned());
     }
-    Command::write(Program::Zpool, args).timeout(300)
+    args
+}
+
+/// Class by class, and in each of them plain disks first: behind `mirror a b`, zpool would take them
+/// for members of that mirror (`construct_spec`, `cmd/zpool/zpool_vdev.c`), which no word ends.
+fn in_grammar_order(vdevs: &[VdevSpec]) -> Vec<&VdevSpec> {
+    let mut ordered: Vec<&VdevSpec> = vdevs.iter().collect();
+    ordered.sort_by_key(|vdev| (vdev.class, vdev.keyword.is_some()));
+    ordered
 }
 
 /// `zpool set`: one property of one pool.

@@ -5,6 +5,7 @@
 //! here once. Nothing here knows about configuration files, plans or hosts, and nothing does I/O.
 
 mod as_text;
+pub mod creation;
 pub mod layout;
 pub mod name;
 pub mod property;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use phoenix_zfs::creation::{go_together, property_conflict};
 use phoenix_zfs::layout::RaidLevel;
 use phoenix_zfs::name;
 
 use super::index::Index;
 use crate::code::Code;
 use crate::diagnostic::Finding;
-use crate::model::{Pool, Vdev};
+use crate::model::{Pool, Properties, Vdev};
 use crate::pointer::Pointer;
 
 /// Legal names that look like something else in the output of `zpool status`.
@@ -30,7 +31,8 @@ pub(super) fn check(index: &Index<'_>, findings: &mut Vec<Finding>) {
         for vdev in pool.vdevs.iter().chain(&pool.special).chain(&pool.log) {
             findings.extend(disk_count(pool, vdev));
         }
-        findings.extend(mixed_redundancy(pool));
+        findings.extend(mixed_redundancy(pool).or_else(|| uneven_width(pool)));
+        findings.extend(cannot_be_made(pool));
         findings.extend(log_layout(pool));
     }
 }
@@ -109,24 +111,30 @@ fn disk_count(pool: &Pool, vdev: &Vdev) -> Option<Finding> {
     )
 }
 
+/// How a vdev is arranged.
+fn shape(vdev: &Vdev) -> (RaidLevel, usize) {
+    (vdev.level, vdev.disks.len())
+}
+
 /// `zpool create` refuses data and special vdevs of different redundancy unless it is forced
-/// (`check_replication` in OpenZFS `cmd/zpool/zpool_vdev.c`), and phoenix never forces.
+/// (`check_replication` in OpenZFS `cmd/zpool/zpool_vdev.c`), and phoenix never forces. A pool that
+/// exists may be made so all the same: whether it does, only a plan can tell, which refuses then.
 fn mixed_redundancy(pool: &Pool) -> Option<Finding> {
     let redundancy = |vdev: &Vdev| vdev.level.redundancy(vdev.disks.len());
     let mut vdevs = pool.vdevs.iter().chain(&pool.special);
     let first = vdevs.next()?;
-    let other = vdevs.find(|vdev| redundancy(vdev) != redundancy(first))?;
+    let other = vdevs.find(|vdev| !go_together(shape(first), shape(vdev)))?;
     let losses = |vdev: &Vdev| match redundancy(vdev) {
         0 => "survives no lost disk".to_owned(),
         1 => "survives one lost disk".to_owned(),
         many => format!("survives {many} lost disks"),
     };
     let message = format!(
-        "the vdevs of pool \"{}\" differ in redundancy, which `zpool create` refuses",
+        "the vdevs of pool \"{}\" differ in redundancy, which `zpool create` refuses for a new pool",
         pool.name
     );
     Some(
-        Finding::error(Code::PoolMixedRedundancy, message)
+        Finding::warning(Code::PoolMixedRedundancy, message)
             .help(
                 "the pool is lost with its weakest vdev: give all data and special vdevs the \
                  same redundancy",
@@ -134,6 +142,46 @@ fn mixed_redundancy(pool: &Pool) -> Option<Finding> {
             .at(&other.origin, losses(other))
             .at(&first.origin, losses(first)),
     )
+}
+
+/// ZFS takes RAID-Z vdevs of one parity and any width (OpenZFS 2.1 and later), but fills them
+/// unevenly.
+fn uneven_width(pool: &Pool) -> Option<Finding> {
+    let is_parity = |vdev: &&Vdev| matches!(vdev.level, RaidLevel::Raidz(_) | RaidLevel::Draid(_));
+    let mut vdevs = pool.vdevs.iter().filter(is_parity);
+    let first = vdevs.next()?;
+    let other = vdevs.find(|vdev| vdev.disks.len() != first.disks.len())?;
+    let width = |vdev: &Vdev| format!("{} disks", vdev.disks.len());
+    let message = format!("the vdevs of pool \"{}\" differ in width", pool.name);
+    Some(
+        Finding::warning(Code::PoolUnevenWidth, message)
+            .help("ZFS takes it, but use equal widths for equal space, speed and risk")
+            .at(&other.origin, width(other))
+            .at(&first.origin, width(first)),
+    )
+}
+
+/// What a plan would refuse if the pool is not there.
+fn cannot_be_made(pool: &Pool) -> Option<Finding> {
+    let stored = |properties: &Properties| {
+        let pairs = properties.iter();
+        pairs
+            .map(|(name, property)| (name.to_string(), property.stored.clone()))
+            .collect()
+    };
+    let (own, root) = (stored(&pool.properties), stored(&pool.root_properties));
+    let found = property_conflict(&own, &root, !pool.special.is_empty())?;
+    let mut places = [&pool.root_properties, &pool.properties].into_iter();
+    let place = places.find_map(|properties| properties.get(&*found.property));
+    let message = format!(
+        "a new pool \"{}\" cannot be made: {}",
+        pool.name, found.reason
+    );
+    let finding = Finding::warning(Code::PoolCannotBeMade, message).help(found.help);
+    Some(match place.filter(|property| !property.default) {
+        Some(property) => finding.at(&property.origin, "`zpool create` refuses this"),
+        None => finding.at_key(&pool.origin.key("name"), "`zpool create` refuses this pool"),
+    })
 }
 
 fn log_layout(pool: &Pool) -> Option<Finding> {

@@ -1,5 +1,7 @@
 //! Looks at disks again right before they are written, and erases what the user has granted.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 use phoenix_host::HostError;
 use phoenix_host::lock::HeldLock;
@@ -12,7 +14,7 @@ use super::failure::Goal;
 use crate::code::FailureCode;
 use crate::context::StepContext;
 use crate::event::Failure;
-use crate::observe::obstacles;
+use crate::observe::{obstacles, signatures};
 
 /// What the disks were like under Proxmox's lock, which keeps Proxmox's own tools away from them
 /// until this is gone: from the last look until what was made of the disks was read back.
@@ -38,15 +40,16 @@ pub(super) fn look(goal: Goal<'_>, host: &StepContext<'_>) -> Result<Look, Failu
     })
 }
 
-/// Makes every disk ready to be written: all are compared with the plan, and held by phoenix alone,
-/// before the first of them is erased, and all must be blank afterwards. Adds each disk to `erased`
-/// before it is touched.
+/// Makes every disk ready to be written: all are compared with the plan, `ask` agrees to the paths of
+/// those that are to be erased, and all are held by phoenix alone, before the first of them is erased.
+/// All must be blank afterwards. Adds each disk to `erased` before it is touched.
 pub(super) fn prepare(
     goal: Goal<'_>,
     host: &StepContext<'_>,
     before: &Look,
     disks: &[&PlannedDisk],
     erased: &mut Vec<String>,
+    ask: &dyn Fn(&[&str]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let before = &before.inventory;
     let mut to_erase = Vec::new();
@@ -57,6 +60,13 @@ pub(super) fn prepare(
     if !to_erase.iter().any(|(_, erase, _)| *erase) {
         return Ok(());
     }
+    let paths: Vec<&str> = to_erase
+        .iter()
+        .filter(|(_, erase, _)| *erase)
+        .map(|(.., path)| path.as_str())
+        .collect();
+    // ZFS opens the disks for itself to answer, so they are held only afterwards.
+    ask(&paths)?;
     let all: Vec<&Disk> = to_erase.iter().map(|(disk, ..)| *disk).collect();
     let held = hold(goal, host, before, &all)?;
     let mut kept = Vec::new();
@@ -156,20 +166,30 @@ fn same_disk<'a>(
     planned: &PlannedDisk,
 ) -> Result<&'a Disk, Failure> {
     let PlannedDisk {
-        path, serial, size, ..
+        path,
+        kernel_name,
+        serial,
+        wwn,
+        size,
+        ..
     } = planned;
     let disk = inventory
         .find(Utf8Path::new(path))
         .ok_or_else(|| goal.moved_on(format!("disk {path} has disappeared")))?;
-    if disk.serial == *serial && disk.size == *size {
+    let same = disk.serial == *serial && disk.size == *size && disk.wwn == *wwn;
+    if same && disk.kernel_name == *kernel_name {
         return Ok(disk);
     }
-    let name = |serial: &Option<String>| serial.clone().unwrap_or_else(|| "none".to_owned());
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
     Err(goal.moved_on(format!(
-        "{path} leads to another disk (serial {}, {} bytes instead of serial {}, {size} bytes)",
+        "{path} leads to another disk ({}, serial {}, WWN {}, {} bytes instead of {kernel_name}, \
+         serial {}, WWN {}, {size} bytes)",
+        disk.kernel_name,
         name(&disk.serial),
+        name(&disk.wwn),
         disk.size,
         name(serial),
+        name(wwn),
     )))
 }
 
@@ -184,8 +204,11 @@ fn must_be_erased(goal: Goal<'_>, disk: &Disk, planned: &PlannedDisk) -> Result<
             "phoenix never writes to such a disk; free it or name another one in the file",
         ));
     }
-    if obstacles.is_empty() || planned.wipe {
-        return Ok(!obstacles.is_empty());
+    if obstacles.is_empty() {
+        return Ok(false);
+    }
+    if planned.wipe {
+        return same_contents(goal, disk, planned).map(|()| true);
     }
     let found: Vec<String> = obstacles.iter().map(text).collect();
     Err(goal.because(
@@ -197,6 +220,27 @@ fn must_be_erased(goal: Goal<'_>, disk: &Disk, planned: &PlannedDisk) -> Result<
         ),
         "make sure that nothing on it is needed, then grant it by name: --allow wipe:DISK",
     ))
+}
+
+/// A grant is for what was shown: something else on the same disk was never agreed to.
+fn same_contents(goal: Goal<'_>, disk: &Disk, planned: &PlannedDisk) -> Result<(), Failure> {
+    let found = signatures(disk);
+    if found == planned.signatures {
+        return Ok(());
+    }
+    let new: BTreeSet<String> = found
+        .difference(&planned.signatures)
+        .chain(planned.signatures.difference(&found))
+        .map(|signature| match &signature.uuid {
+            Some(uuid) => format!("{} {uuid} on {}", signature.kind, signature.device),
+            None => format!("{} on {}", signature.kind, signature.device),
+        })
+        .collect();
+    let new = Vec::from_iter(new).join(", ");
+    Err(goal.moved_on(format!(
+        "disk {} does not carry what the plan showed (different: {new})",
+        planned.path
+    )))
 }
 
 fn text(obstacle: &Obstacle) -> String {

@@ -58,8 +58,10 @@ fn create_on(
         .iter()
         .flat_map(|vdev| &vdev.disks)
         .collect();
-    disks::prepare(goal, host, look, &disks, erased)?;
-    let command = zpool::create(&spec(operation));
+    let spec = spec(operation);
+    let ask = |paths: &[&str]| would_be_made(goal, host, &spec, paths);
+    disks::prepare(goal, host, look, &disks, erased, &ask)?;
+    let command = zpool::create(&spec);
     match create_despite_udev(goal, host, &command, retry_pause)? {
         // Made, and somebody else mounts its root dataset just now.
         Some(failed) if classify(&failed) == ZfsFailure::Busy && exists(goal, host, pool)? => {
@@ -69,6 +71,27 @@ fn create_on(
         None => {}
     }
     compare(operation, goal, host, &look.inventory).map(|()| Done::Changed)
+}
+
+/// Asks ZFS itself before a disk is erased, with the very arguments. What is on the disks that go
+/// may speak against it, and nothing else; what this question cannot see, docs/safety.md lists.
+fn would_be_made(
+    goal: Goal<'_>,
+    host: &StepContext<'_>,
+    spec: &PoolSpec,
+    erased: &[&str],
+) -> Result<(), Failure> {
+    let Some(failed) = try_run(goal, host, &zpool::would_create(spec))? else {
+        return Ok(());
+    };
+    if zpool::only_contents(&failed.stderr, erased) {
+        return Ok(());
+    }
+    let failure = goal.command(&failed);
+    Err(Failure {
+        message: format!("{}; no disk was erased for it", failure.message),
+        ..failure
+    })
 }
 
 /// Runs `zpool create` again while the nodes of a disk's partitions lag behind, because the disk was

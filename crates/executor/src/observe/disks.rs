@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use phoenix_host::Host;
-use phoenix_planner::observed::{ObservedDisk, ObservedImportable, ObservedVdev, Obstacle};
+use phoenix_planner::observed::{
+    ObservedDisk, ObservedImportable, ObservedSignature, ObservedVdev, Obstacle,
+};
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::disk::{Disk, Inventory, Signature};
 use phoenix_tools::parse::ReadError;
@@ -20,7 +22,7 @@ pub(super) fn observed(
 ) -> BTreeMap<String, ObservedDisk> {
     let found = |path: &String| {
         let disk = inventory.find(Utf8Path::new(path))?;
-        Some((path.clone(), observed_disk(disk, unfit)))
+        Some((path.clone(), observed_disk(inventory, path, disk, unfit)))
     };
     wanted.disks.keys().filter_map(found).collect()
 }
@@ -66,12 +68,24 @@ pub(super) fn importable(
     Ok(found)
 }
 
-fn observed_disk(disk: &Disk, unfit: &BTreeMap<String, String>) -> ObservedDisk {
+fn observed_disk(
+    inventory: &Inventory,
+    path: &str,
+    disk: &Disk,
+    unfit: &BTreeMap<String, String>,
+) -> ObservedDisk {
+    let others = disk.namesakes.iter();
+    let others = others.filter_map(|name| inventory.devices.get(name));
     ObservedDisk {
         kernel_name: disk.kernel_name.clone(),
         size: disk.size,
         serial: disk.serial.clone(),
         model: disk.model.clone(),
+        wwn: disk.wwn.clone(),
+        stable_path: disk.stable_path().to_owned(),
+        shared_path: disk.is_shared(Utf8Path::new(path)),
+        namesakes: others.map(|other| other.stable_path().to_owned()).collect(),
+        signatures: signatures(disk),
         obstacles: obstacles(disk),
         unfit: unfit.get(&disk.kernel_name).cloned(),
     }
@@ -94,6 +108,18 @@ pub(crate) fn obstacles(disk: &Disk) -> Vec<Obstacle> {
         .into_iter()
         .map(|what| Obstacle::Signature { what });
     uses.chain(not_a_disk).chain(signatures).collect()
+}
+
+/// What is on the disk and its partitions, to be told again right before it is erased.
+pub(crate) fn signatures(disk: &Disk) -> BTreeSet<ObservedSignature> {
+    let one = |found: &Signature| ObservedSignature {
+        device: found.device.clone(),
+        kind: found.kind.clone(),
+        label: found.label.clone(),
+        uuid: found.uuid.clone(),
+        offset: found.offset,
+    };
+    disk.signatures.iter().map(one).collect()
 }
 
 /// The signature, with the partition that it is on: `gpt`, `partition nvme0n1p1`, `ext4 on nvme0n1p1`.
@@ -166,7 +192,8 @@ mod tests {
             device: device.to_owned(),
             kind: kind.to_owned(),
             label: label.map(str::to_owned),
-            pool_guid: label.map(|_| 7),
+            uuid: label.map(|_| "7".to_owned()),
+            offset: None,
         };
         let disk = Disk {
             kernel_name: "sda".to_owned(),

@@ -11,7 +11,7 @@ use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_tools::parse::{ParseError, ReadError};
 use phoenix_tools::system::{
     DirectoryRow, HOSTNAME_FILE, MEMINFO_FILE, parse_hostname, parse_meminfo, read_directories,
-    read_groups, read_users,
+    read_file_sizes, read_groups, read_users,
 };
 
 use super::INITRAMFS_PENDING;
@@ -25,6 +25,7 @@ pub(super) struct Basics {
     pub(super) users: BTreeMap<String, u32>,
     pub(super) groups: BTreeMap<String, u32>,
     pub(super) arc: ObservedArc,
+    pub(super) key_files: BTreeMap<String, u64>,
 }
 
 /// Reads [`Basics`].
@@ -39,6 +40,7 @@ pub(super) fn basics(host: &dyn Host, wanted: &Wanted) -> Result<Basics, ReadErr
         } else {
             ObservedArc::default()
         },
+        key_files: read_file_sizes(host, &names(&wanted.key_files))?,
     })
 }
 

@@ -245,7 +245,8 @@ fn a_root_pool_is_described_without_surprise() {
     );
     assert_eq!(
         file(&imported)["zfs"]["pools"][0]["root_properties"],
-        json!({"atime": "on", "compression": "on", "mountpoint": "/rpool", "normalization": "formD"})
+        json!({"atime": "on", "compression": "on", "mountpoint": "/rpool", "normalization": "formD",
+               "utf8only": "on"})
     );
     let dataset = |name: &str| json!({"pool": "rpool", "name": name});
     let system = json!({"mountpoint": "/", "properties": {"canmount": "noauto"}});

@@ -6,6 +6,7 @@
 )]
 
 mod convergence;
+mod erasing;
 mod failures;
 mod figures;
 mod hostile;

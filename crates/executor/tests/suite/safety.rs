@@ -17,7 +17,7 @@ use phoenix_sim::state::{Entry, HalfTable};
 use phoenix_sim::{Fault, FaultKind, SimHost};
 
 use crate::support::{
-    EVERYTHING, config, look, message, options, outcome, plan, plan_with, run, set_up,
+    EVERYTHING, Interposed, config, look, message, options, outcome, plan, plan_with, run, set_up,
 };
 
 const DISK: &str = "nvme-Samsung_SSD_990_PRO_4TB_SIM4TC0003";
@@ -71,7 +71,7 @@ fn a_disk_that_is_no_longer_the_one_of_the_plan_is_left_alone() {
     let cases: [(Edit, &str); 5] = [
         (
             |state| disk(state).serial = Some("ANOTHER".to_owned()),
-            "leads to another disk (serial ANOTHER",
+            "leads to another disk (nvme2n1, serial ANOTHER",
         ),
         (|state| disk(state).size -= 512, "leads to another disk"),
         (|state| disk(state).links.clear(), "has disappeared"),
@@ -375,8 +375,9 @@ fn disks_are_looked_at_and_written_under_proxmox_lock() {
     };
     let order = [
         position("wipefs -J", ""),
+        position("zpool create -n", DISK),
         position("wipefs -a", ""),
-        position("zpool create", DISK),
+        position("zpool create -o", DISK),
         position("zpool status", " fastData"),
     ];
     assert!(
@@ -444,12 +445,30 @@ fn a_disk_that_the_kernel_does_not_give_away_stops_the_step_before_the_first_era
             ..PlanOptions::default()
         };
         let plan = plan_with(&config, &host, &granted);
-        host.edit(edit).unwrap();
         let before = host.state().disks;
-        let report = run(&plan, &host);
+        // Somebody takes the disk after ZFS itself has found it free.
+        let taken = Interposed {
+            host: &host,
+            answer: |command: &Command| {
+                let typed = command.to_string();
+                let asks = typed.starts_with("zpool create -n") && typed.contains("quickOS");
+                let output = asks.then(|| host.run(command).unwrap())?;
+                host.edit(edit).unwrap();
+                Some(output)
+            },
+        };
+        let report = apply(&plan, &taken, &options(1), &mut ()).unwrap();
         let failed = message(&report, "pool:quickOS");
         assert!(failed.contains(device), "{failed}");
         assert!(failed.contains("no disk was erased"), "{failed}");
+        host.edit(|state| {
+            let disk = state.disks.get_mut("nvme1n1").unwrap();
+            disk.held = false;
+            disk.partitions
+                .values_mut()
+                .for_each(|part| part.held = false);
+        })
+        .unwrap();
         let after = host.state().disks;
         for disk in ["nvme0n1", "nvme1n1"] {
             assert_eq!(before[disk], after[disk], "{failed}");
@@ -470,7 +489,7 @@ fn a_pool_that_fails_after_an_erase_says_so_and_asks_for_no_further_grant() {
     };
     let plan = plan_with(&config, &host, &granted);
     host.add_fault(Fault {
-        pattern: "zpool create*fastData*".to_owned(),
+        pattern: "zpool create -o*fastData*".to_owned(),
         nth: 1,
         kind: FaultKind::Fail,
     })

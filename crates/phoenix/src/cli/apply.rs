@@ -133,6 +133,7 @@ impl Wanted {
         let config = file.config()?;
         let options = file.options(&args.scope, Some(&args.consent))?;
         let observed = prepare::observe(config, host)?;
+        prepare::check_grants(config, &observed, &options.grants)?;
         Ok(Planned {
             plan: phoenix::plan(config, &observed, &options),
             observed: Some(observed),

@@ -50,8 +50,10 @@ fn state(disk: &Disk) -> String {
     "free".to_owned()
 }
 
+/// Each text once: a label of ZFS is in four places.
 fn texts(items: &BTreeSet<impl ToString>) -> Vec<String> {
-    items.iter().map(ToString::to_string).collect()
+    let texts: BTreeSet<String> = items.iter().map(ToString::to_string).collect();
+    texts.into_iter().collect()
 }
 
 fn as_json(disk: &Disk) -> Value {

@@ -9,7 +9,7 @@ use phoenix::config::pointer::Pointer;
 use phoenix::config::{load_lxc_configs, load_owned};
 use phoenix::executor::ObserveError;
 use phoenix::planner::plan::ConfigSource;
-use phoenix::planner::{Grants, unknown_addresses};
+use phoenix::planner::{GrantProblem, Grants, grant_problems, unknown_addresses};
 use phoenix::{Config, Host, Loaded, Observed, Plan, PlanOptions};
 
 use super::args::{Allowance, ConsentArgs, FileArgs, LxcConfigArgs, Mode, ScopeArgs};
@@ -194,7 +194,40 @@ pub(crate) fn plan(
     let config = file.config()?;
     let options = file.options(scope, consent)?;
     let observed = observe(config, host)?;
+    check_grants(config, &observed, &options.grants)?;
     Ok(phoenix::plan(config, &observed, &options))
+}
+
+/// A grant is for one disk that the file names: what fits none or several is told at once, before
+/// anybody relies on it.
+///
+/// # Errors
+/// When a granted name is no disk's, or more than one disk's.
+pub(crate) fn check_grants(
+    config: &Config,
+    observed: &Observed,
+    grants: &Grants,
+) -> Result<(), Failure> {
+    match grant_problems(config, observed, grants).into_iter().next() {
+        None => Ok(()),
+        Some(GrantProblem::Unknown { name, nearest }) => {
+            let message = format!("the file names no disk {name}, so --allow has nothing to allow");
+            Err(Failure::new(EndCode::Usage, message).help(match nearest {
+                Some(nearest) => format!("did you mean {nearest}?"),
+                None => {
+                    "a disk is named by its path in the file, the last part of that path, or its \
+                         serial number"
+                        .to_owned()
+                }
+            }))
+        }
+        Some(GrantProblem::Ambiguous { name, disks }) => {
+            let paths = Vec::from_iter(disks).join(" and ");
+            let message = format!("the serial number {name} fits more than one disk: {paths}");
+            Err(Failure::new(EndCode::GrantAmbiguous, message)
+                .help("name the disk that is meant by its path"))
+        }
+    }
 }
 
 fn grants(consent: &ConsentArgs) -> Grants {

@@ -59,6 +59,22 @@ fn a_grant_holds_for_the_named_disk_only() {
 }
 
 #[test]
+fn a_grant_for_no_disk_of_the_file_is_an_error_with_the_nearest_name() {
+    let scenario = scenario();
+    let typo = SERIAL.replace('C', "D");
+    let run = scenario
+        .run(&format!(
+            "apply --yes --host sim:host.json --allow wipe:{typo}"
+        ))
+        .expect_code(64);
+    assert!(
+        run.stderr.contains(&format!("did you mean {SERIAL}?")),
+        "{run:#?}"
+    );
+    assert!(is_intact(&scenario));
+}
+
+#[test]
 fn force_destructive_grants_the_disks_of_the_file() {
     let scenario = scenario();
     let run = scenario.run("apply --yes --host sim:host.json --mode force-destructive");

@@ -1,11 +1,14 @@
 //! Pools: what an imported pool lacks, and what speaks against using it.
 //!
-//! Making a pool is `create`'s business, importing one that lies on its disks `import`'s; which disks an imported pool is made of, and why phoenix
+//! Making a pool is `create`'s business, what would be refused then `creatable`'s, importing one that lies on its disks `import`'s; which disks an imported pool is made of, and why phoenix
 //! never changes that, is `topology`'s.
 
+mod creatable;
 mod create;
 mod import;
 mod topology;
+
+use std::collections::BTreeMap;
 
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
@@ -25,6 +28,7 @@ pub(crate) use topology::whole_disk;
 pub(crate) const ROOT: &str = "root_properties.";
 
 pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, notes: &mut Notes) -> Verdict {
+    note_one_drive(facts, pool, notes);
     match facts.observed.pools.get(&pool.name) {
         None => match import::found(facts, pool) {
             Some(found) => import::diff(facts, pool, found),
@@ -87,6 +91,33 @@ fn check_health(pool: &Pool, live: &ObservedPool, notes: &mut Notes) -> Result<(
             format!("pool {name} is {health} and cannot be changed"),
             format!("repair it first: zpool status -v {name} says what is wrong"),
         )),
+    }
+}
+
+/// A mirror of two namespaces of one drive is lost with the drive.
+fn note_one_drive(facts: &Facts<'_>, pool: &Pool, notes: &mut Notes) {
+    let vdevs = pool.vdevs.iter().chain(&pool.special).chain(&pool.log);
+    for vdev in vdevs.filter(|vdev| vdev.level.redundancy(vdev.disks.len()) > 0) {
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for disk in &vdev.disks {
+            let found = facts.observed.disks.get(&disk.path);
+            let Some(serial) = found.and_then(|found| found.serial.as_deref()) else {
+                continue;
+            };
+            let Some(first) = seen.insert(serial, &disk.path) else {
+                continue;
+            };
+            notes.about(
+                pool.address(),
+                Severity::Warning,
+                Code::PoolOneDrive,
+                format!(
+                    "a {} of pool {} has two disks with the serial number {serial}: {first} and {}",
+                    vdev.level, pool.name, disk.path
+                ),
+                "namespaces of one drive fail together: give each vdev disks of different drives",
+            );
+        }
     }
 }
 

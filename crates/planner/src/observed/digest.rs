@@ -35,6 +35,8 @@ struct Counting<'a> {
     datasets: &'a BTreeMap<String, ObservedDataset>,
     #[serde(serialize_with = "disks")]
     disks: &'a BTreeMap<String, ObservedDisk>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    key_files: &'a BTreeMap<String, u64>,
     directories: Directories<'a>,
     acls: &'a Option<BTreeMap<String, BTreeMap<String, String>>>,
     #[serde(serialize_with = "others_below")]
@@ -58,6 +60,7 @@ impl<'a> Counting<'a> {
             importable,
             datasets,
             disks,
+            key_files,
             directories,
             acls,
             others_below,
@@ -76,6 +79,7 @@ impl<'a> Counting<'a> {
             importable,
             datasets,
             disks,
+            key_files,
             directories: Directories {
                 all: directories,
                 mounted: mountpoints(datasets),

@@ -15,6 +15,8 @@ mod ideal;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod new_pool;
+#[cfg(test)]
 mod permissions;
 #[cfg(test)]
 mod pool;

@@ -11,3 +11,4 @@
 mod apply;
 mod corpus;
 mod import;
+mod pools;

@@ -38,6 +38,12 @@ pub struct Disk {
     pub tran: Option<String>,
     /// The links that lead to it, sorted.
     pub links: Vec<Utf8PathBuf>,
+    /// Those of its links that would fit another disk of this host as well, so that udev may let
+    /// them lead to that one tomorrow.
+    pub shared_links: BTreeSet<Utf8PathBuf>,
+    /// The kernel names of the other whole disks with the same serial number: namespaces of one
+    /// drive, or drives behind bridges that invent one.
+    pub namesakes: BTreeSet<String>,
     /// For a partition of a GPT, the GUID of its type.
     pub part_type: Option<String>,
     /// The kernel names of its partitions.
@@ -52,21 +58,6 @@ impl Disk {
     /// Whether nothing uses it and nothing is on it.
     pub fn is_blank(&self) -> bool {
         self.uses.is_empty() && self.signatures.is_empty()
-    }
-
-    /// The path that belongs into a configuration: the by-id link that names model and serial, not a
-    /// number. The kernel's name where there is none.
-    pub fn stable_path(&self) -> &str {
-        const NUMBERS: [&str; 4] = ["wwn-", "nvme-eui.", "nvme-nvme.", "dm-"];
-        let by_id = self.links.iter().filter_map(|link| {
-            let name = link.as_str().strip_prefix("/dev/disk/by-id/")?;
-            Some((
-                NUMBERS.iter().any(|prefix| name.starts_with(prefix)),
-                name.len(),
-                link.as_str(),
-            ))
-        });
-        by_id.min().map_or(self.path.as_str(), |(_, _, link)| link)
     }
 }
 
@@ -118,16 +109,26 @@ pub struct Signature {
     pub kind: String,
     /// Its label, for `zfs_member` the pool.
     pub label: Option<String>,
-    /// For `zfs_member` the permanent number of the pool, where the disk itself was asked.
-    pub pool_guid: Option<u64>,
+    /// Its number, where the disk itself was asked: for `zfs_member` the permanent number of the
+    /// pool.
+    pub uuid: Option<String>,
+    /// Where on the device it begins, in bytes, where the disk itself was asked.
+    pub offset: Option<u64>,
 }
 
 impl Signature {
+    /// The permanent number of the pool whose member the device is.
+    pub fn pool_guid(&self) -> Option<u64> {
+        let uuid = self.uuid.as_ref().filter(|_| self.kind == "zfs_member");
+        uuid.and_then(|uuid| uuid.parse().ok())
+    }
+
     /// What it is, without where: `zfs_member "oldpool" (guid 1529892785564888122)`.
     pub fn what(&self) -> String {
         // Whoever had the disk before chose the label: it must not pass for more than a label.
         let label = self.label.iter().map(|label| format!(" {label:?}"));
-        let guid = self.pool_guid.iter().map(|guid| format!(" (guid {guid})"));
+        let guid = self.pool_guid();
+        let guid = guid.iter().map(|guid| format!(" (guid {guid})"));
         std::iter::once(self.kind.clone())
             .chain(label)
             .chain(guid)
@@ -271,7 +272,7 @@ impl Inventory {
             let guids: BTreeSet<u64> = device
                 .signatures
                 .iter()
-                .filter_map(|signature| signature.pool_guid)
+                .filter_map(Signature::pool_guid)
                 .collect();
             let known = pools
                 .pools
@@ -357,9 +358,10 @@ impl Inventory {
             return;
         };
         for signature in found {
-            // What udev remembers of the same label has no number.
+            // What udev remembers of the same label has neither number nor place.
             device.signatures.remove(&Signature {
-                pool_guid: None,
+                uuid: None,
+                offset: None,
                 ..signature.clone()
             });
             device.signatures.insert(signature);
@@ -383,15 +385,17 @@ fn signatures(host: &dyn Host, paths: &[&str]) -> Result<Option<Vec<Signature>>,
     }
     let rows = parse_wipefs(&output.stdout)?.into_iter();
     let signature = rows.map(|row| Signature {
-        pool_guid: row
-            .uuid
-            .filter(|_| row.kind == "zfs_member")
-            .and_then(|uuid| uuid.parse().ok()),
+        offset: offset(&row.offset),
         device: row.device,
         kind: row.kind,
         label: row.label,
+        uuid: row.uuid,
     });
     Ok(Some(signature.collect()))
+}
+
+fn offset(hexadecimal: &str) -> Option<u64> {
+    u64::from_str_radix(hexadecimal.strip_prefix("0x")?, 16).ok()
 }
 
 fn unreadable(disk: &str) -> Signature {
@@ -399,7 +403,8 @@ fn unreadable(disk: &str) -> Signature {
         device: disk.to_owned(),
         kind: "unreadable".to_owned(),
         label: None,
-        pool_guid: None,
+        uuid: None,
+        offset: None,
     }
 }
 
@@ -434,7 +439,8 @@ fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
             device: found.kname.clone(),
             kind: kind.to_owned(),
             label: label.cloned(),
-            pool_guid: None,
+            uuid: None,
+            offset: None,
         });
     };
     if let Some(fstype) = &found.fstype {

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::inventory::{Inventory, Use};
 use super::lsblk::{lsblk, parse_lsblk};
-use super::{SWAPS_FILE, links, parse_links, parse_swaps, unfinished};
+use super::{SWAPS_FILE, links, naming, parse_links, parse_swaps, unfinished};
 use crate::parallel;
 use crate::parse::ReadError;
 use crate::zpool::{self, ImportedPools};
@@ -83,6 +83,7 @@ pub fn devices(host: &dyn Host) -> Result<Devices, ReadError> {
             device.links.push(link.clone());
         }
     }
+    naming::mark_shared(&mut inventory.devices);
     for swap in &swaps {
         inventory.mark(Utf8Path::new(swap), Use::Swap);
     }

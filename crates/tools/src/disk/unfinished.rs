@@ -127,7 +127,8 @@ mod tests {
                 device: "nvme0n1".to_owned(),
                 kind: (*kind).to_owned(),
                 label: None,
-                pool_guid: None,
+                uuid: None,
+                offset: None,
             })
             .collect();
         let data = disk("nvme0n1p1", "part", 2_000_388_358_144, Some(DATA));

@@ -1,5 +1,7 @@
 //! Disks: the inventory of a real guest, and what must never look free.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 use phoenix_host::Host;
 use phoenix_host::command::{Effect, Output};
@@ -39,7 +41,8 @@ fn pools() -> ImportedPools {
 fn verdicts(inventory: &Inventory) -> String {
     let line = |disk: &disk::Disk| {
         let uses: Vec<_> = disk.uses.iter().map(ToString::to_string).collect();
-        let signatures: Vec<_> = disk.signatures.iter().map(ToString::to_string).collect();
+        let signatures: BTreeSet<_> = disk.signatures.iter().map(ToString::to_string).collect();
+        let signatures = Vec::from_iter(signatures);
         format!(
             "{}: [{}] [{}]\n",
             disk.kernel_name,
@@ -300,7 +303,7 @@ fn a_disk_is_called_by_model_and_serial() {
     };
     for (links, wanted) in [
         (&[][..], "/dev/nvme0n1"),
-        (&["/dev/disk/by-path/pci-1"], "/dev/nvme0n1"),
+        (&["/dev/disk/by-path/pci-1"], "/dev/disk/by-path/pci-1"),
         (
             &["/dev/disk/by-id/nvme-eui.01"],
             "/dev/disk/by-id/nvme-eui.01",
@@ -315,5 +318,72 @@ fn a_disk_is_called_by_model_and_serial() {
         ),
     ] {
         assert_eq!(disk(links).stable_path(), wanted);
+    }
+}
+
+/// Two disks that say the same of themselves, the links of each, and the path that each is given.
+#[test]
+fn a_link_that_fits_two_disks_is_no_name() {
+    let blank = |name: &str, serial: &str, wwn: &str| {
+        format!(
+            r#"{{"name":"{name}","kname":"{name}","pkname":null,"path":"/dev/{name}","type":"disk",
+                "size":1,"serial":{serial},"model":null,"wwn":{wwn},"tran":null,"rota":false,
+                "fstype":null,"label":null,"pttype":null,"parttype":null,"mountpoints":[null]}}"#
+        )
+    };
+    for (name, disks, links, wanted) in [
+        (
+            "namespaces of one drive",
+            [
+                ("nvme0n1", "\"S1\"", "\"eui.01\""),
+                ("nvme0n2", "\"S1\"", "\"eui.02\""),
+            ],
+            "by-id/nvme-M_S1 nvme0n2, by-id/nvme-M_S1_1 nvme0n1, by-id/nvme-M_S1_2 nvme0n2, \
+             by-id/nvme-eui.01 nvme0n1, by-id/nvme-eui.02 nvme0n2",
+            ["by-id/nvme-M_S1_1", "by-id/nvme-M_S1_2"],
+        ),
+        (
+            "bridges that invent a number, one link for both",
+            [("sdb", "\"CA\"", "\"0x5\""), ("sdc", "\"CA\"", "\"0x5\"")],
+            "by-id/usb-M_CA-0:0 sdc, by-id/wwn-0x5 sdc, by-path/pci-1 sdb, by-path/pci-2 sdc",
+            ["by-path/pci-1", "by-path/pci-2"],
+        ),
+        (
+            "units of one bridge",
+            [("sdb", "\"CA\"", "null"), ("sdc", "\"CA\"", "null")],
+            "by-id/usb-M_CA-0:0 sdb, by-id/usb-M_CA-0:1 sdc",
+            ["by-id/usb-M_CA-0:0", "by-id/usb-M_CA-0:1"],
+        ),
+        (
+            "two drives of different numbers",
+            [("sdb", "\"S1\"", "\"0x1\""), ("sdc", "\"S2\"", "\"0x2\"")],
+            "by-id/ata-M_S1 sdb, by-id/ata-M_S2 sdc, by-id/wwn-0x1 sdb, by-id/wwn-0x2 sdc",
+            ["by-id/ata-M_S1", "by-id/ata-M_S2"],
+        ),
+    ] {
+        let devices: Vec<String> = disks
+            .iter()
+            .map(|(name, serial, wwn)| blank(name, serial, wwn))
+            .collect();
+        let lsblk = format!(r#"{{"blockdevices": [{}]}}"#, devices.join(","));
+        let links: String = links
+            .split(", ")
+            .map(|link| {
+                let (link, name) = link.split_once(' ').unwrap();
+                format!("/dev/disk/{link}\t../../{name}\n")
+            })
+            .collect();
+        let host = Scripted::default()
+            .answers(&disk::lsblk().to_string(), Output::success(lsblk))
+            .answers(&disk::links().to_string(), Output::success(links))
+            .has_file("/proc/swaps", "Filename\n");
+        let devices = disk::devices(&host).unwrap();
+        let found: Vec<&str> = devices
+            .found()
+            .whole_disks()
+            .map(|disk| disk.stable_path())
+            .collect();
+        let wanted = wanted.map(|path| format!("/dev/disk/{path}"));
+        assert_eq!(found, wanted, "{name}");
     }
 }

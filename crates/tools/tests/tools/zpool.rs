@@ -34,6 +34,19 @@ fn command_lines_are_those_that_zpool_takes() {
         vdevs: vec![vdev(VdevClass::Data, None, &["/d/1"])],
         ..PoolSpec::default()
     };
+    // A plain disk behind `mirror a b` would be a third member of that mirror.
+    let crossed = PoolSpec {
+        name: "tank".to_owned(),
+        vdevs: vec![
+            vdev(VdevClass::Spare, None, &["/d/8"]),
+            vdev(VdevClass::Log, Some("mirror"), &["/d/3", "/d/4"]),
+            vdev(VdevClass::Log, None, &["/d/5"]),
+            vdev(VdevClass::Special, Some("mirror"), &["/d/6", "/d/7"]),
+            vdev(VdevClass::Data, None, &["/d/1"]),
+            vdev(VdevClass::Log, None, &["/d/2"]),
+        ],
+        ..PoolSpec::default()
+    };
     for (command, typed) in [
         (zpool::list(), "zpool list -Hp -o name,guid,size,health"),
         (zpool::status("tank"), "zpool status -P tank"),
@@ -52,6 +65,15 @@ fn command_lines_are_those_that_zpool_takes() {
              log /d/9 cache /d/10 spare /d/11 /d/12",
         ),
         (zpool::create(&single), "zpool create fastData /d/1"),
+        (
+            zpool::would_create(&single),
+            "zpool create -n fastData /d/1",
+        ),
+        (
+            zpool::create(&crossed),
+            "zpool create tank /d/1 special mirror /d/6 /d/7 log /d/5 /d/2 mirror /d/3 /d/4 \
+             spare /d/8",
+        ),
     ] {
         assert_eq!(command.argv(), argv(typed));
         assert!(!command.args.iter().any(|arg| arg == "-f"));
@@ -233,4 +255,40 @@ fn a_host_without_zfs_has_no_pools_and_a_broken_one_is_an_error() {
         zpool::imported(&host).unwrap(),
         zpool::ImportedPools::default()
     );
+}
+
+#[test]
+fn what_zpool_create_n_says_of_disks_that_go_is_told_from_all_else() {
+    let paths = ["/dev/disk/by-id/ata-D1", "/dev/sdb"];
+    let headline = "invalid vdev specification\nuse '-f' to override the following errors:\n";
+    for (text, only) in [
+        (
+            "/dev/disk/by-id/ata-D1 contains a filesystem of type 'ext4'",
+            true,
+        ),
+        (
+            "/dev/disk/by-id/ata-D1-part1 is part of exported pool 'old'",
+            true,
+        ),
+        ("/dev/sdb1 is part of potentially active pool 'old'", true),
+        ("/dev/sdb contains a corrupt primary EFI label.", true),
+        (
+            "/dev/disk/by-id/ata-D2 contains a filesystem of type 'ext4'",
+            false,
+        ),
+        ("/dev/sdb1 is part of active pool 'old'", false),
+        ("mirror contains devices of different sizes", false),
+        (
+            "/dev/sdb contains a filesystem of type 'ext4'\nmirror contains devices of different sizes",
+            false,
+        ),
+    ] {
+        let text = format!("{headline}{text}\n");
+        assert_eq!(zpool::only_contents(&text, &paths), only, "{text}");
+    }
+    assert!(!zpool::only_contents("", &paths));
+    assert!(!zpool::only_contents(
+        "invalid vdev specification: raidz1 requires at least 2 devices\n",
+        &paths
+    ));
 }

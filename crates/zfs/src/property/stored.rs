@@ -151,6 +151,14 @@ fn text(name: &str, written: &str) -> Result<Value, PropertyError> {
     match name {
         "mountpoint" => mountpoint(written),
         "keylocation" => keylocation(written),
+        "sharenfs" if !share_is_valid(written) => Err(PropertyError::invalid(
+            "must be on, off or options of an NFS share, in small letters",
+            "leave it out: `nfs.exports` of the file says who may mount what",
+        )),
+        "sharesmb" if !matches!(written, "on" | "off") => Err(PropertyError::invalid(
+            "must be on or off, in small letters",
+            "write off, or remove it",
+        )),
         "mlslabel" => Err(PropertyError::invalid(
             "is unsupported on Linux",
             "remove it",
@@ -170,6 +178,51 @@ fn text(name: &str, written: &str) -> Result<Value, PropertyError> {
         "cachefile" | "bootfs" if written.is_empty() => Ok("-".into()),
         _ => Ok(written.into()),
     }
+}
+
+/// What libshare takes (`lib/libshare/os/linux/nfs.c`, `get_linux_shareopts_cb`).
+fn share_is_valid(written: &str) -> bool {
+    const KEYS: [&str; 34] = [
+        "all_squash",
+        "anon",
+        "anongid",
+        "anonuid",
+        "async",
+        "auth_nlm",
+        "crossmnt",
+        "fsid",
+        "fsuid",
+        "hide",
+        "insecure",
+        "insecure_locks",
+        "mountpoint",
+        "mp",
+        "no_acl",
+        "no_all_squash",
+        "no_auth_nlm",
+        "no_root_squash",
+        "no_subtree_check",
+        "no_wdelay",
+        "nohide",
+        "nosub",
+        "refer",
+        "replicas",
+        "ro",
+        "root_mapping",
+        "root_squash",
+        "rw",
+        "sec",
+        "secure",
+        "secure_locks",
+        "subtree_check",
+        "sync",
+        "wdelay",
+    ];
+    let known = |option: &str| {
+        let key = option.split_once('=').map_or(option, |(key, _)| key);
+        option.is_empty() || KEYS.contains(&key)
+    };
+    matches!(written, "on" | "off") || written.split(',').all(known)
 }
 
 fn mountpoint(written: &str) -> Result<Value, PropertyError> {

@@ -90,6 +90,16 @@ fn pools() {
             &[],
         ),
         (
+            "/zfs/pools/0/root_properties",
+            json!({"encryption": "on"}),
+            &["pool::cannot-be-made | on"],
+        ),
+        (
+            "/zfs/pools/0/root_properties",
+            json!({"sharenfs": "ON"}),
+            &["property::invalid-value | ON"],
+        ),
+        (
             "/zfs/pools",
             json!([]),
             &[

@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use phoenix_config::model::{Disk, Pool, Vdev};
-use phoenix_zfs::size;
+use phoenix_config::model::{Disk, Pool};
 use phoenix_zfs::vdev::VdevClass;
 
 use super::super::facts::Facts;
+use super::super::grants::{handle, is_named};
 use super::super::property::{new_properties, stored};
 use super::super::verdict::{Stop, Verdict, changed_field, create, new_field, refused};
+use super::creatable::{self, SizedDisks};
 use super::of_root;
 use crate::observed::{ObservedDisk, Obstacle};
 use crate::plan::{Change, CreatePool, Operation, PlannedDisk, PlannedVdev};
 use crate::refusal::RefusalCode;
 use crate::wanted::root_mountpoint;
-
-/// How much the disks of one vdev may differ in bytes before `zpool create` wants `-f`
-/// (`ZPOOL_FUZZ`, `cmd/zpool/zpool_vdev.c`).
-const SIZE_TOLERANCE: u64 = 16 << 20;
 
 pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
     let name = &pool.name;
@@ -32,12 +29,10 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
             ),
         ));
     }
+    // First what no grant mends: nobody is to agree to lose a disk in vain.
+    creatable::check_file(facts, pool)?;
+    creatable::check_sizes(pool, &sizes(facts, pool))?;
     let vdevs = planned_vdevs(pool, &|path| planned_disk(facts, pool, path))?;
-    // Plain disks of cache and spares come last and may have any size.
-    let declared = pool.vdevs.iter().chain(&pool.special).chain(&pool.log);
-    for (vdev, planned) in declared.zip(&vdevs) {
-        check_sizes(vdev, &planned.disks)?;
-    }
     if let Some(path) = root_mountpoint(pool) {
         facts.check_nothing_hidden(&path)?;
     }
@@ -53,6 +48,28 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool) -> Verdict {
         changes(facts, pool, &operation),
         Operation::CreatePool(operation),
     )
+}
+
+/// The sizes in bytes of the disks that are there, vdev by vdev; what is not there is refused by
+/// itself.
+fn sizes<'a>(facts: &Facts<'_>, pool: &'a Pool) -> Vec<SizedDisks<'a>> {
+    let of = |disks: &'a [Disk]| {
+        let seen = disks.iter().filter_map(|disk| {
+            let seen = facts.observed.disks.get(&disk.path)?;
+            Some((disk.path.as_str(), seen.size))
+        });
+        seen.collect::<Vec<_>>()
+    };
+    let vdevs = pool.vdevs.iter().chain(&pool.special).chain(&pool.log);
+    let vdevs = vdevs.map(|vdev| SizedDisks {
+        vdev: Some(vdev),
+        disks: of(&vdev.disks),
+    });
+    let others = [&pool.cache, &pool.spares].map(|disks| SizedDisks {
+        vdev: None,
+        disks: of(disks),
+    });
+    vdevs.chain(others).collect()
 }
 
 /// The vdevs in the order of `zpool create`'s grammar, with each path looked up by `disk`.
@@ -95,6 +112,7 @@ pub(super) fn planned_vdevs(
 
 fn planned_disk(facts: &Facts<'_>, pool: &Pool, path: &str) -> Result<PlannedDisk, Stop> {
     let disk = present(facts, path)?;
+    check_name(path, disk)?;
     let wipe = check_obstacles(facts, pool, path, disk)?;
     check_fitness(facts, path, disk)?;
     Ok(identified(path, disk, wipe))
@@ -104,9 +122,16 @@ fn planned_disk(facts: &Facts<'_>, pool: &Pool, path: &str) -> Result<PlannedDis
 pub(super) fn identified(path: &str, disk: &ObservedDisk, wipe: bool) -> PlannedDisk {
     PlannedDisk {
         path: path.to_owned(),
+        kernel_name: disk.kernel_name.clone(),
         serial: disk.serial.clone(),
+        wwn: disk.wwn.clone(),
         size: disk.size,
         wipe,
+        signatures: if wipe {
+            disk.signatures.clone()
+        } else {
+            BTreeSet::new()
+        },
     }
 }
 
@@ -127,6 +152,30 @@ pub(super) fn present<'a>(facts: &Facts<'a>, path: &str) -> Result<&'a ObservedD
         ));
     }
     Ok(disk)
+}
+
+/// A link that udev may let lead to another disk after the next boot names neither of them.
+fn check_name(path: &str, disk: &ObservedDisk) -> Result<(), Stop> {
+    if !disk.shared_path {
+        return Ok(());
+    }
+    let others: Vec<&str> = disk.namesakes.iter().map(String::as_str).collect();
+    let others = match others.as_slice() {
+        [] => "another disk of this host says the same of itself".to_owned(),
+        others => format!("{} has the same serial number", others.join(", ")),
+    };
+    Err(refused(
+        RefusalCode::DiskNameAmbiguous,
+        format!("{path} may lead to another disk after the next boot: {others}"),
+        match disk.stable_path.strip_prefix("/dev/disk/") {
+            Some(_) => format!("name the disk by {}", disk.stable_path),
+            None => {
+                "no link leads to this disk alone: attach the two where udev tells them apart, \
+                     or use another disk"
+                    .to_owned()
+            }
+        },
+    ))
 }
 
 /// Whether the disk has to be erased, which the user must have granted.
@@ -197,45 +246,6 @@ fn check_fitness(facts: &Facts<'_>, path: &str, disk: &ObservedDisk) -> Result<(
             "name another disk (phoenix nvme says more about this one); to use it all the same: \
              --allow failing:{handle}"
         ),
-    ))
-}
-
-/// The shortest name of a disk that a grant takes.
-fn handle<'a>(path: &'a str, disk: &'a ObservedDisk) -> &'a str {
-    disk.serial.as_deref().unwrap_or(path)
-}
-
-pub(super) fn is_named(grants: &BTreeSet<String>, path: &str, disk: &ObservedDisk) -> bool {
-    let basename = path.rsplit('/').next();
-    let names = [Some(path), basename, disk.serial.as_deref()];
-    names
-        .into_iter()
-        .flatten()
-        .any(|name| grants.contains(name))
-}
-
-/// `zpool create` refuses redundant vdevs of unequal disks without `-f`, which phoenix never uses.
-fn check_sizes(vdev: &Vdev, disks: &[PlannedDisk]) -> Result<(), Stop> {
-    let smallest = disks.iter().min_by_key(|disk| disk.size);
-    let largest = disks.iter().max_by_key(|disk| disk.size);
-    let (Some(smallest), Some(largest)) = (smallest, largest) else {
-        return Ok(());
-    };
-    let redundant = vdev.level.redundancy(disks.len()) > 0;
-    if !redundant || largest.size - smallest.size <= SIZE_TOLERANCE {
-        return Ok(());
-    }
-    let show =
-        |disk: &PlannedDisk| format!("{} ({})", disk.path, size::decimal_and_binary(disk.size));
-    Err(refused(
-        RefusalCode::DiskSizesDiffer,
-        format!(
-            "the disks of one {} differ in size: {} and {}",
-            vdev.level,
-            show(smallest),
-            show(largest)
-        ),
-        "put disks of one size together: the larger ones would lose the difference",
     ))
 }
 

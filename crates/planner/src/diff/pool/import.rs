@@ -9,9 +9,10 @@ use phoenix_config::model::Pool;
 use phoenix_zfs::property::is_create_only;
 
 use super::super::facts::Facts;
+use super::super::grants::is_named;
 use super::super::property::{new_properties, stored};
 use super::super::verdict::{Stop, Verdict, changed_field, refused, update};
-use super::create::{identified, is_named, planned_vdevs, present};
+use super::create::{identified, planned_vdevs, present};
 use super::{of_root, topology};
 use crate::observed::{ObservedImportable, ObservedPool};
 use crate::plan::{ImportPool, Operation};

@@ -90,7 +90,7 @@ fn bug_05_a_dry_run_wins_over_every_mode() {
         .add_signature("nvme0n1", "ext4")
         .unwrap();
     let before = scenario.read("host.json");
-    let args = "apply --yes --host sim:host.json --mode force-destructive --allow wipe:nvme0n1";
+    let args = "apply --yes --host sim:host.json --mode force-destructive --allow wipe:SIM2TA0001";
     for (dry, env) in [
         (" --dry-run", &[][..]),
         ("", &[("PHOENIX_DRY_RUN", "true")][..]),
