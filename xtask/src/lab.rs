@@ -17,6 +17,7 @@ use phoenix_lab::qemu::DRIVES;
 use phoenix_lab::{conformance, image, requirements};
 
 mod cuts;
+mod pools;
 
 /// The guest that `up`, `ssh` and `down` mean; tests use one of their own.
 const GUEST: &str = "default";
@@ -52,6 +53,8 @@ pub(crate) enum LabCommand {
     },
     /// Cut the power at random moments of `phoenix apply` and count what the next run mends.
     Cuts(cuts::Args),
+    /// Have generated pools judged by phoenix and by the real `zpool create`, in the guest that is up.
+    Pools(pools::Args),
     /// Stop the guest at once. Its drives stay for `up --keep`.
     Down,
 }
@@ -73,6 +76,7 @@ pub(crate) fn run(command: &LabCommand) -> Result<ExitCode, Box<dyn Error>> {
         LabCommand::Test { filter } => return test(filter.as_deref()),
         LabCommand::Record { names } => record(names)?,
         LabCommand::Cuts(args) => return cuts::run(args),
+        LabCommand::Pools(args) => return pools::run(args),
         LabCommand::Down => Guest::existing(GUEST)?.stop()?,
     }
     Ok(ExitCode::SUCCESS)
