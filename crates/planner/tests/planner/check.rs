@@ -336,3 +336,19 @@ fn a_plan_shows_all_that_it_does_and_nothing_else() {
         assert!(told, "{what}: {found:?}");
     }
 }
+
+/// The address of a mount says where in the container; so does its value.
+#[test]
+fn a_mount_is_where_its_address_says() {
+    let mut plan = planned(&file(), &fresh());
+    let is_mount = |step: &&mut Step| matches!(step.operation, Operation::SetMount(_));
+    let step = plan.steps.iter_mut().find(is_mount).unwrap();
+    let Operation::SetMount(set) = &mut step.operation else {
+        unreachable!("it was looked for");
+    };
+    let (source, _) = set.value.split_once(",mp=").unwrap();
+    set.value = format!("{source},mp=/elsewhere");
+    step.changes[0].after = set.value.as_str().into();
+    let words = format!("{} carries an operation on another object", step.id);
+    assert!(check(&plan).contains(&words), "{:?}", check(&plan));
+}
