@@ -52,32 +52,29 @@ pub(super) fn prepare(
     ask: &dyn Fn(&[&str]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let before = &before.inventory;
-    let mut to_erase = Vec::new();
+    let mut looked_at = Vec::new();
     for planned in disks {
         let disk = same_disk(goal, before, planned)?;
-        to_erase.push((disk, must_be_erased(goal, disk, planned)?, &planned.path));
+        let path = must_be_erased(goal, disk, planned)?.then_some(planned.path.as_str());
+        looked_at.push((disk, path));
     }
-    if !to_erase.iter().any(|(_, erase, _)| *erase) {
+    let paths: Vec<&str> = looked_at.iter().filter_map(|(_, path)| *path).collect();
+    if paths.is_empty() {
         return Ok(());
     }
-    let paths: Vec<&str> = to_erase
-        .iter()
-        .filter(|(_, erase, _)| *erase)
-        .map(|(.., path)| path.as_str())
-        .collect();
     // ZFS opens the disks for itself to answer, so they are held only afterwards.
     ask(&paths)?;
-    let all: Vec<&Disk> = to_erase.iter().map(|(disk, ..)| *disk).collect();
+    let all: Vec<&Disk> = looked_at.iter().map(|(disk, _)| *disk).collect();
     let held = hold(goal, host, before, &all)?;
     let mut kept = Vec::new();
-    for ((disk, erase, path), held) in to_erase.into_iter().zip(held) {
-        if !erase {
+    for ((disk, path), held) in looked_at.into_iter().zip(held) {
+        let Some(path) = path else {
             kept.push(held);
             continue;
-        }
+        };
         // wipefs takes the disk for itself as well; the ones behind it are held until then.
         drop(held);
-        erased.push(path.clone());
+        erased.push(path.to_owned());
         erase_disk(goal, host, before, disk)?;
     }
     drop(kept);
@@ -105,16 +102,14 @@ fn hold(
     inventory: &Inventory,
     disks: &[&Disk],
 ) -> Result<Vec<HeldLock>, Failure> {
-    let in_use = |error: HostError| {
-        match &error {
-        HostError::InUse { .. } => goal.because(
-            FailureCode::DiskInUse,
-            format!("{error}; no disk was erased"),
-            "find out what uses it (mounts of containers and services, btrfs filesystem show, fuser \
-             -v) and end that, or name another disk in the file",
-        ),
+    const HELP: &str = "find out what uses it (mounts of containers and services, \
+                        btrfs filesystem show, fuser -v) and end that, or name another disk in the file";
+    let in_use = |error: HostError| match &error {
+        HostError::InUse { .. } => {
+            let reason = format!("{error}; no disk was erased");
+            goal.because(FailureCode::DiskInUse, reason, HELP)
+        }
         _ => goal.host(&error),
-    }
     };
     for disk in disks {
         let partitions: Vec<&str> = partitions(inventory, disk).collect();

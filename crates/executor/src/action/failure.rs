@@ -267,8 +267,9 @@ fn meaning(failure: ZfsFailure) -> Option<Meaning> {
             return Some((code, reason, Some(help.to_owned())));
         }
         ZfsFailure::NeedsForce { reason } => {
+            // A grant erases what phoenix sees, and it has seen nothing that speaks against this.
             let help = "phoenix never uses -f; look at the disks (phoenix disks) and clear what \
-                        stands in the way, or grant it by name (--allow wipe:DISK)";
+                        stands in the way, or name other disks in the file";
             return Some((code, reason, Some(help.to_owned())));
         }
         ZfsFailure::Other => return None,

@@ -78,17 +78,15 @@ pub(crate) fn read_if_any(
     }
     let Some(path) = find()? else { return Ok(None) };
     let refuse = |file: &File| {
-        match trust::doubt(&path, file) {
-        None => Ok(()),
-        Some(doubt) => Err(Failure::new(
-            EndCode::FileUntrusted,
-            format!("{doubt}, and phoenix, which runs as root, was not told to read it"),
-        )
-        .help(format!(
-            "read it first; then name it (the last argument: {path}), or give it to root (chown root, \
-             chmod go-w) in a directory of root's"
-        ))),
-    }
+        let Some(doubt) = trust::doubt(&path, file) else {
+            return Ok(());
+        };
+        let message = format!("{doubt}, and phoenix, which runs as root, was not told to read it");
+        let help = format!(
+            "read it first; then name it (the last argument: {path}), or give it to root (chown \
+             root, chmod go-w) in a directory of root's"
+        );
+        Err(Failure::new(EndCode::FileUntrusted, message).help(help))
     };
     read_path(path.clone(), &refuse).map(Some)
 }
