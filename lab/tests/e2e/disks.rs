@@ -2,7 +2,7 @@
 
 use phoenix_lab::guest::drive_path;
 
-use crate::host::{CONFIG, Host};
+use crate::host::Host;
 
 #[test]
 fn a_drive_that_carries_something_is_refused_and_left_alone() {
@@ -59,4 +59,12 @@ fn a_drive_that_carries_something_is_refused_and_left_alone() {
             host.shell(&clean_up);
         }
     }
+}
+
+/// The places where every file system, pool label and partition table leaves its marks.
+fn fingerprint(host: &Host, drive: &str) -> String {
+    host.shell(&format!(
+        "blockdev --flushbufs {drive}; \
+         (head -c 64M {drive}; tail -c 64M {drive}) | sha256sum; wipefs {drive}*"
+    ))
 }
