@@ -123,6 +123,7 @@ codes! {
         MountContainerMissing = "phoenix::mount::container-missing",
         MountSourceMissing = "phoenix::mount::source-missing",
         MountRestartNeeded = "phoenix::mount::restart-needed",
+        HostUnreadLine = "phoenix::host::unread-line",
         ArcAboveHalfOfMemory = "phoenix::arc::above-half-of-memory",
     }
 }

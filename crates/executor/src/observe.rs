@@ -24,7 +24,7 @@ use phoenix_tools::parallel::both;
 use phoenix_tools::parse::ReadError;
 use phoenix_tools::zpool::ImportedPools;
 pub(crate) use pools::answers;
-pub(crate) use shares::{ask, container_mounts, storage};
+pub(crate) use shares::{ask, storage};
 
 /// Stands at the end of `/etc/modprobe.d/zfs.conf` while the file is newer than the copy of it in
 /// the initramfs. Until it is gone, the limit counts as not yet set for the next boot.

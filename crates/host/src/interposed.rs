@@ -44,6 +44,10 @@ where
         self.host.read_file(path)
     }
 
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        self.host.read_foreign(path)
+    }
+
     fn change(&self, change: &Change) -> Result<(), HostError> {
         self.host.change(change)
     }

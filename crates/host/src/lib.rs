@@ -40,6 +40,15 @@ pub trait Host: Send + Sync {
     /// When the file exists and cannot be read, is no UTF-8, or is larger than the limit.
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError>;
 
+    /// Reads a file of other programs for its lines, so that a byte that is no UTF-8 costs the line
+    /// that it stands in: it becomes U+FFFD. What is read so must never be written back.
+    ///
+    /// # Errors
+    /// When the file exists and cannot be read, or is larger than the limit.
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        self.read_file(path)
+    }
+
     /// Changes something that is no command's business, and nothing else: see [`Change`].
     ///
     /// # Errors
@@ -108,6 +117,10 @@ impl<H: Host + ?Sized> Host for &H {
 
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
         (**self).read_file(path)
+    }
+
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        (**self).read_foreign(path)
     }
 
     fn change(&self, change: &Change) -> Result<(), HostError> {

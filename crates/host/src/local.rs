@@ -149,7 +149,17 @@ impl Host for LocalHost {
     }
 
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
-        file::read(path).map_err(|source| failed("read", path, source))
+        let bytes = file::read(path);
+        bytes
+            .and_then(|bytes| bytes.map(file::text).transpose())
+            .map_err(|source| failed("read", path, source))
+    }
+
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        let bytes = file::read(path);
+        bytes
+            .and_then(|bytes| bytes.map(file::foreign_text).transpose())
+            .map_err(|source| failed("read", path, source))
     }
 
     fn change(&self, change: &Change) -> Result<(), HostError> {

@@ -28,6 +28,10 @@ impl<H: Host> Host for ReadOnly<H> {
         self.0.read_file(path)
     }
 
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        self.0.read_foreign(path)
+    }
+
     fn change(&self, change: &Change) -> Result<(), HostError> {
         Err(refused(change.to_string()))
     }

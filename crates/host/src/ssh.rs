@@ -164,6 +164,18 @@ impl SshHost {
             .map_err(interrupted)
     }
 
+    fn read_bytes(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>, HostError> {
+        let answer = self.ask_file("read", path, script::read(path))?;
+        if answer.code == 0 {
+            return Ok(Some(answer.stdout));
+        }
+        let reason = last_line(&answer.stderr);
+        if reason.ends_with(": No such file or directory") {
+            return Ok(None);
+        }
+        Err(failed("read", path, io::Error::other(reason)))
+    }
+
     fn lost(&self, what: String, reason: String) -> HostError {
         HostError::Disconnected {
             host: self.connection.target().to_string(),
@@ -269,18 +281,13 @@ impl Host for SshHost {
     }
 
     fn read_file(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
-        let answer = self.ask_file("read", path, script::read(path))?;
-        if answer.code == 0 {
-            let text = file::text(answer.stdout);
-            return text
-                .map(Some)
-                .map_err(|source| failed("read", path, source));
-        }
-        let reason = last_line(&answer.stderr);
-        if reason.ends_with(": No such file or directory") {
-            return Ok(None);
-        }
-        Err(failed("read", path, io::Error::other(reason)))
+        let text = self.read_bytes(path)?.map(file::text).transpose();
+        text.map_err(|source| failed("read", path, source))
+    }
+
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        let text = self.read_bytes(path)?.map(file::foreign_text).transpose();
+        text.map_err(|source| failed("read", path, source))
     }
 
     fn change(&self, change: &Change) -> Result<(), HostError> {

@@ -201,6 +201,12 @@ impl<H: Host, W: Write + Send> Host for RecordHost<H, W> {
         self.record(request, result, |text| Answer::Contents(text.clone()))
     }
 
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        let request = Request::ReadFile(path.to_owned());
+        let result = self.host.read_foreign(path);
+        self.record(request, result, |text| Answer::Contents(text.clone()))
+    }
+
     fn change(&self, change: &Change) -> Result<(), HostError> {
         let request = Request::Change(change.clone());
         let result = self.host.change(change);

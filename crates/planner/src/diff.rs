@@ -22,6 +22,7 @@ mod pool;
 mod property;
 mod select;
 mod storage;
+mod unread;
 mod verdict;
 
 use phoenix_config::address::Address;
@@ -40,6 +41,7 @@ pub(crate) use mount_value::MountValue;
 pub(crate) use permissions::{CONTENTS, LIKE_THE_DIRECTORY, mode_text};
 pub(crate) use pool::{ROOT, whole_disk};
 pub use select::unknown_addresses;
+pub(crate) use unread::lines as unread_lines;
 
 use facts::Facts;
 use verdict::{Draft, Notes, Stop, Verdict};
@@ -88,9 +90,14 @@ fn assemble(config: &Config, observed: &Observed, options: &PlanOptions) -> Asse
             assembly.notes.add(note);
         }
     }
-    if let Some(note) = export::left_over(config, &observed.exports) {
-        assembly.notes.add(note);
-    }
+    let of_host = [
+        export::left_over(config, &observed.exports),
+        unread::note(observed),
+    ];
+    of_host
+        .into_iter()
+        .flatten()
+        .for_each(|note| assembly.notes.add(note));
     assembly
 }
 

@@ -53,6 +53,8 @@ pub fn draft(observed: &Observed, scope: Scope) -> Draft {
     draft.file.bind_mounts = share::mounts(observed, &places);
     let foreign = share::foreign_exports(observed, &places);
     draft.left_out.extend(foreign);
+    draft.left_out.extend(share::raw_mounts(observed, &places));
+    draft.left_out.extend(share::unread(observed));
     let storages = storage::add(observed, &places, &mut draft.file.zfs.datasets);
     draft.left_out.extend(storages);
     match arc_limit(&observed.arc) {

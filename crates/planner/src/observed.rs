@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_zfs::property::{DatasetType, Source, Value};
 use phoenix_zfs::size;
+use phoenix_zfs::text::visible;
 use phoenix_zfs::vdev::VdevClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -310,6 +311,12 @@ pub struct ObservedContainer {
     pub unprivileged: bool,
     /// Mount points by key (`mp0`): the configured values, pending changes applied.
     pub mounts: BTreeMap<String, String>,
+    /// Those of them that Proxmox cannot use, by key: they are not mounted and cannot be changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unusable: BTreeMap<String, UnreadLine>,
+    /// What LXC mounts by itself, past Proxmox (`lxc.mount.entry`), by the path in the container.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub raw_mounts: BTreeMap<String, ObservedRawMount>,
     /// Keys whose value differs from what the running container has.
     pub pending: BTreeSet<String>,
     /// How its user ids become the host's, piece by piece. An id in no piece has no number on the
@@ -317,6 +324,55 @@ pub struct ObservedContainer {
     pub uids: Vec<IdRange>,
     /// How its group ids become the host's.
     pub gids: Vec<IdRange>,
+    /// The first line of its id map that is none: the container does not start with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_id_map: Option<UnreadLine>,
+    /// Lines of its file without effect, those above included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<UnreadLine>,
+}
+
+/// A mount that LXC makes past Proxmox.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedRawMount {
+    /// What is mounted.
+    pub source: String,
+    /// The file that says so.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// A line in a file of others that has no effect: the program that reads the file goes on without
+/// it.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct UnreadLine {
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The line as it came.
+    pub text: String,
+    /// Why it has no effect.
+    pub reason: String,
+}
+
+impl UnreadLine {
+    /// Where it stands, what it says and why it has no effect.
+    pub fn described(&self) -> String {
+        let text = visible(self.text.trim());
+        let reason = visible(&self.reason);
+        format!("{} (\"{text}\": {reason})", self.place())
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> String {
+        format!("line {} of {}", self.line, self.file)
+    }
 }
 
 /// A piece of a container's id map.

@@ -41,6 +41,7 @@ phoenix_config::codes! {
         SymbolicLink = "phoenix::refused::symbolic-link",
         ContainerFull = "phoenix::refused::container-full",
         ContainerMountTaken = "phoenix::refused::container-mount-taken",
+        ContainerMountUnusable = "phoenix::refused::container-mount-unusable",
         FileOfOthers = "phoenix::refused::file-of-others",
         ArcAboveMemory = "phoenix::refused::arc-above-memory",
     }

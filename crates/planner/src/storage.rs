@@ -112,7 +112,7 @@ fn kept(list: &str) -> BTreeSet<String> {
 
 /// A boolean as pve-common reads it (`PVE/JSONSchema.pm`, `parse_boolean`).
 pub(crate) fn boolean(text: &str) -> Option<bool> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "1" | "yes" | "on" | "true" => Some(true),
         "0" | "no" | "off" | "false" => Some(false),
         _ => None,

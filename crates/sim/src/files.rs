@@ -34,6 +34,16 @@ pub(super) fn read(state: &State, path: &Utf8Path) -> Option<String> {
     Some(text)
 }
 
+/// Whether the text has bytes that are no UTF-8: U+FFFD stands for them in a simulated file.
+pub(super) fn is_no_utf8(text: &str) -> bool {
+    text.contains(char::REPLACEMENT_CHARACTER)
+}
+
+/// What the real hosts say of such a file.
+pub(super) fn no_utf8() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, "invalid utf-8 sequence")
+}
+
 fn written(state: &State, path: &Utf8Path) -> Option<String> {
     match &state.entry(path)?.kind {
         EntryKind::File(text) => Some(text.clone()),

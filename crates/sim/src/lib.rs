@@ -319,6 +319,17 @@ impl Host for SimHost {
         let mut inner = self.inner();
         inner.need_power(&format!("read-file {path}"), false)?;
         inner.refresh().map_err(file_error("read", path))?;
+        let text = files::read(&inner.state, path);
+        if text.as_ref().is_some_and(|text| files::is_no_utf8(text)) {
+            return Err(file_error("read", path)(files::no_utf8()));
+        }
+        Ok(text)
+    }
+
+    fn read_foreign(&self, path: &Utf8Path) -> Result<Option<String>, HostError> {
+        let mut inner = self.inner();
+        inner.need_power(&format!("read-file {path}"), false)?;
+        inner.refresh().map_err(file_error("read", path))?;
         Ok(files::read(&inner.state, path))
     }
 

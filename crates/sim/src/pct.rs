@@ -24,6 +24,54 @@ struct Conf {
     pending: BTreeMap<String, String>,
     delete: Vec<String>,
     snapshots: String,
+    /// What the next write drops.
+    unread: Vec<String>,
+}
+
+/// Where a line of the file belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Current,
+    Pending,
+    Snapshot,
+}
+
+impl Section {
+    /// `^\[pve:pending\]\s*$` and `^\[([a-z][a-z0-9_\-]+)\]\s*$`, both in any case.
+    fn of(line: &str) -> Option<Self> {
+        let name = line.strip_prefix('[')?.trim_end().strip_suffix(']')?;
+        if name.eq_ignore_ascii_case("pve:pending") {
+            return Some(Self::Pending);
+        }
+        let letters = name.len() >= 2
+            && name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        letters.then_some(Self::Snapshot)
+    }
+}
+
+/// A line that goes to LXC as it is, with a colon or an equals sign.
+fn raw_line(line: &str) -> Option<(&str, &str)> {
+    let end = line.find([':', '=', ' ', '\t'])?;
+    let (key, rest) = line.split_at_checked(end)?;
+    let value = match rest.strip_prefix(':') {
+        Some(value) => value,
+        None => rest.trim_start().strip_prefix('=')?,
+    };
+    key.starts_with("lxc.").then_some((key, value.trim()))
+}
+
+/// `key: value` at the beginning of the line.
+fn setting(line: &str) -> Option<(&str, &str)> {
+    let (key, value) = line.split_once(':')?;
+    let word = key.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    let known = word.starts_with(|first: char| first.is_ascii_lowercase())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    (known && !value.is_empty()).then_some((key, value.trim()))
 }
 
 /// `pct list`
@@ -106,7 +154,14 @@ pub(super) fn set(state: &mut State, args: &[String]) -> Output {
         return Output::failure(255, text);
     }
     let running = state.running.contains(&number);
-    let mut stderr = String::new();
+    let mut stderr = conf.complaints(id);
+    if let Some((key, reason)) = assignments.iter().find_map(|(key, _)| {
+        let old = conf.options.get(key)?;
+        Some((key, canonical_mount(key, old).err()?))
+    }) {
+        let text = format!("{stderr}unable to apply pending change {key} : {reason}{USAGE}");
+        return Output::failure(255, text);
+    }
     for key in &deletions {
         stderr += &conf.delete(key, running);
     }
@@ -192,8 +247,12 @@ fn canonical_mount(key: &str, value: &str) -> Result<String, String> {
         format!("{key}: invalid format - format error\n{place}: {reason}\n")
     };
     let (mut source, mut target, mut options) = (None, None, BTreeMap::new());
-    for part in value.split(',') {
+    for part in value.split(',').filter(|part| !part.trim().is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or(("volume", part));
+        if name.is_empty() || value.is_empty() {
+            let reason = "missing key in comma-separated list property";
+            return Err(format!("{key}: invalid format - {reason}\n\n"));
+        }
         match name {
             "volume" => source = Some(value),
             "mp" => target = Some(value),
@@ -227,8 +286,9 @@ fn canonical_mount(key: &str, value: &str) -> Result<String, String> {
     let source = source.ok_or_else(|| bad("volume", missing))?;
     let target = target.ok_or_else(|| bad("mp", missing))?;
     for (name, path) in [("volume", source), ("mp", target)] {
-        let dots = path.split('/').any(|part| matches!(part, "." | ".."));
-        if dots || path.is_empty() {
+        let mut parts = path.split('/');
+        let dots = parts.next() == Some("..") || parts.any(|part| matches!(part, "." | ".."));
+        if dots {
             let reason = format!("invalid format - {path} contains illegal character sequences");
             return Err(bad(name, &reason));
         }
@@ -259,48 +319,87 @@ fn read(state: &State, path: &Utf8Path) -> Option<Conf> {
 }
 
 impl Conf {
+    /// `parse_pct_config`: a line that is none of the known kinds is left out, with a warning.
     fn parse(text: &str) -> Self {
         let mut conf = Self::default();
-        let (mut pending, mut snapshots) = (false, false);
-        for line in text.lines() {
-            if line.starts_with('[') {
-                pending = line == "[pve:pending]";
-                snapshots = snapshots || !pending;
-            }
-            if snapshots {
-                conf.snapshots += &format!("{line}\n");
-            }
-            if snapshots || line.starts_with('[') {
-                continue;
-            }
-            let Some((key, value)) = line.split_once(':') else {
-                if line.starts_with('#') {
-                    conf.comments.push(line.to_owned());
+        let mut section = Section::Current;
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            if let Some(next) = Section::of(line) {
+                section = next;
+                if section == Section::Snapshot {
+                    // What belongs to a snapshot is not looked at, and written back as it is.
+                    conf.snapshots += &format!("{}{line}\n", conf.gap());
                 }
                 continue;
-            };
-            let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-            match (pending, key.as_str()) {
-                _ if line.starts_with('#') => conf.comments.push(line.to_owned()),
-                (true, "delete") => {
-                    conf.delete = value.split(',').map(str::to_owned).collect();
-                }
-                (true, _) => {
-                    conf.pending.insert(key, value);
-                }
-                (false, _) if key.starts_with("lxc.") => conf.raw.push(line.to_owned()),
-                (false, _) => {
-                    conf.options.insert(key, value);
-                }
+            }
+            match section {
+                Section::Snapshot => conf.snapshots += &format!("{line}\n"),
+                _ if conf.take(section, line) => {}
+                _ => conf.unread.push(line.to_owned()),
             }
         }
         conf
     }
 
+    /// Between two snapshots is an empty line.
+    fn gap(&self) -> &'static str {
+        if self.snapshots.is_empty() { "" } else { "\n" }
+    }
+
+    /// Whether the line is one of the known kinds.
+    fn take(&mut self, section: Section, line: &str) -> bool {
+        if line.starts_with('#') {
+            self.comments.push(line.to_owned());
+            return true;
+        }
+        if let Some((key, value)) = raw_line(line) {
+            if section == Section::Current {
+                self.raw.push(format!("{key}: {value}"));
+            }
+            return true;
+        }
+        let Some((key, value)) = setting(line) else {
+            return false;
+        };
+        match (section, key) {
+            (_, "snapstate") => {}
+            (Section::Pending, "delete") => {
+                let keys = value.split([',', ';', ' ']);
+                let keys = keys.filter(|key| !key.is_empty());
+                self.delete = keys.map(str::to_owned).collect();
+                self.delete
+                    .sort_by_key(|key| key.trim_start_matches('!').to_owned());
+            }
+            (_, "delete") => return false,
+            (Section::Pending, _) => {
+                self.pending.insert(key.to_owned(), value.to_owned());
+            }
+            _ => {
+                let value = match key {
+                    "onboot" | "protection" | "template" | "unprivileged" => boolean(value),
+                    _ => None,
+                }
+                .unwrap_or(value);
+                self.options.insert(key.to_owned(), value.to_owned());
+            }
+        }
+        true
+    }
+
+    /// What pct says of lines that it does not read.
+    fn complaints(&self, id: &str) -> String {
+        let complaint = |line: &String| match line.strip_prefix("delete:") {
+            Some(_) => format!("vm {id} - property 'delete' is only allowed in [pve:pending]\n"),
+            None => format!("vm {id} - unable to parse config: {line}\n"),
+        };
+        self.unread.iter().map(complaint).collect()
+    }
+
     /// Sets a mount point: now when the container is stopped or has none of that key yet, else
     /// when it stops.
     fn assign(&mut self, key: &str, raw: &str, canonical: &str, running: bool) {
-        self.delete.retain(|other| other != key);
+        self.delete
+            .retain(|other| other.trim_start_matches('!') != key);
         self.pending.remove(key);
         match self.options.get(key) {
             Some(current) if running => {

@@ -39,6 +39,29 @@ impl ParseError {
     }
 }
 
+/// A line of a file that the program whose file it is goes on without: it costs itself and nothing
+/// else.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnreadLine {
+    /// Counted from 1.
+    pub number: usize,
+    /// The line as it came.
+    pub text: String,
+    /// Why it has no effect.
+    pub reason: String,
+}
+
+impl UnreadLine {
+    /// Why the line is not read.
+    pub(crate) fn new(number: usize, text: &str, reason: impl Into<String>) -> Self {
+        Self {
+            number,
+            text: text.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
 /// Facts could not be read from a host.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

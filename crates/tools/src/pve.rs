@@ -5,13 +5,14 @@
 
 mod cluster;
 mod container;
+mod container_conf;
 mod mount;
+mod raw_mount;
 mod storage;
 
 pub use cluster::{MEMBERS_FILE, parse_members};
-pub use container::{
-    ContainerConf, ContainerRow, IdMap, IdMapKind, container_conf_path, containers,
-    parse_container, parse_containers, set_mount,
-};
+pub use container::{ContainerRow, container_conf_path, containers, parse_containers, set_mount};
+pub use container_conf::{ContainerConf, IdMap, IdMapKind, parse_container};
 pub use mount::{MountValue, parse_mount};
+pub use raw_mount::RawMount;
 pub use storage::{StorageRow, add_storage, parse_storages, set_storage, storages};

@@ -30,6 +30,10 @@ const SYSTEM_DIRECTORIES: [&str; 15] = [
 ];
 /// Trees of the kernel. A source below /dev would be passed on as a device.
 const SYSTEM_TREES: [&str; 4] = ["/dev", "/etc/pve", "/proc", "/sys"];
+/// `pct set` writes some of them as Latin-1 and loses the others, whatever the locale (seen with
+/// pve-container 5.3 and 6.1).
+const NOT_ASCII: &str =
+    "has a letter outside of ASCII, which Proxmox writes into the container's file as another one";
 /// Ids of containers: `^[1-9][0-9]{2,8}$` (pve-common `PVE/JSONSchema.pm`).
 const CONTAINER_IDS: std::ops::RangeInclusive<u32> = 100..=999_999_999;
 
@@ -88,6 +92,8 @@ fn target(mount: &BindMount) -> Option<Finding> {
         "contains a comma, which separates options in Proxmox's configuration"
     } else if target.chars().any(char::is_control) || target.trim() != target {
         "has a control character, or a blank at its edge"
+    } else if !target.is_ascii() {
+        NOT_ASCII
     } else {
         return None;
     };
@@ -122,6 +128,8 @@ fn source(mount: &BindMount, at: &Pointer) -> Option<Finding> {
         "has a control character, or a blank at its edge"
     } else if path.split('/').any(|part| part == "..") {
         "has a component \"..\""
+    } else if !path.is_ascii() {
+        NOT_ASCII
     } else {
         return None;
     };

@@ -8,7 +8,6 @@ use super::failure::Goal;
 use super::mounted::must_be_served;
 use crate::context::StepContext;
 use crate::event::Failure;
-use crate::observe::container_mounts;
 
 /// Sets the mount point, after making sure that it takes nothing away: neither a mount point of
 /// somebody else under that key, nor a volume with data.
@@ -38,34 +37,47 @@ pub(super) fn set(operation: &SetMount, host: &StepContext<'_>) -> Result<Done, 
 
 fn read(goal: Goal<'_>, host: &StepContext<'_>, container: u32) -> Result<ContainerConf, Failure> {
     let text = host
-        .read_file(&pve::container_conf_path(container))
+        .reader()
+        .read_foreign(&pve::container_conf_path(container))
         .map_err(|error| goal.host(&error))?
         .ok_or_else(|| goal.moved_on("the container has left this node"))?;
-    pve::parse_container(&text).map_err(|error| goal.parse(&error))
+    Ok(pve::parse_container(&text))
 }
 
 fn is_set(conf: &ContainerConf, key: &str, wanted: &MountValue) -> bool {
     let value = conf.effective(key).map(pve::parse_mount);
-    matches!(value, Some(Ok(value)) if value == *wanted)
+    matches!(value, Some(Ok(value)) if value.means(wanted))
 }
 
 /// Confirms that `key` is free or a bind mount at the same target, and that no other key has the
-/// target.
+/// target, nor a line of LXC's. A value that Proxmox cannot use is not mounted, and in nobody's way
+/// but that of its own key.
 fn must_be_ours(
     goal: Goal<'_>,
     conf: &ContainerConf,
     key: &str,
     wanted: &MountValue,
 ) -> Result<(), Failure> {
-    for (other, value) in container_mounts(conf) {
-        let there = pve::parse_mount(&value).map_err(|error| goal.parse(&error))?;
+    let target = &wanted.target;
+    if let Some(raw) = conf.raw_mounts.iter().find(|raw| wanted.is_at(&raw.target)) {
+        let line = raw.line;
+        return Err(goal.moved_on(format!(
+            "line {line} of the container's file (lxc.mount.entry) has taken the target {target}"
+        )));
+    }
+    for (other, value) in conf.mounts() {
+        let Ok(there) = pve::parse_mount(&value) else {
+            if other == key {
+                return Err(goal.moved_on(format!("{key} has become {value}")));
+            }
+            continue;
+        };
         let is_bind = there.volume.starts_with('/');
-        let same_target = there.target == wanted.target;
+        let same_target = there.is_at(target);
         if other == key && !(is_bind && same_target) {
             return Err(goal.moved_on(format!("{key} has become {value}")));
         }
         if other != key && same_target {
-            let target = &wanted.target;
             return Err(goal.moved_on(format!("{other} has taken the target {target}")));
         }
     }

@@ -6,11 +6,12 @@ use camino::Utf8Path;
 use phoenix_host::command::Command;
 use phoenix_host::{Host, HostError};
 use phoenix_planner::observed::{
-    ForeignExport, IdRange, ObservedBootOrder, ObservedContainer, ObservedExports, ObservedStorage,
+    ForeignExport, IdRange, ObservedBootOrder, ObservedContainer, ObservedExports,
+    ObservedRawMount, ObservedStorage, UnreadLine,
 };
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::nfs;
-use phoenix_tools::parse::ReadError;
+use phoenix_tools::parse::{self, ReadError};
 use phoenix_tools::pve::{self, ContainerConf, IdMapKind, StorageRow};
 use phoenix_tools::systemd;
 
@@ -89,52 +90,63 @@ pub(super) fn containers(
             continue;
         }
         // A container that is removed between the two reads is not there.
-        let Some(text) = host.read_file(&pve::container_conf_path(row.id))? else {
+        let path = pve::container_conf_path(row.id);
+        let Some(text) = host.read_foreign(&path)? else {
             continue;
         };
-        let conf = pve::parse_container(&text)?;
-        containers.insert(row.id, container(&conf, row.status == "running"));
+        let conf = pve::parse_container(&text);
+        let running = row.status == "running";
+        containers.insert(row.id, container(path.as_str(), &conf, running));
     }
     Ok(containers)
 }
 
-fn container(conf: &ContainerConf, running: bool) -> ObservedContainer {
-    let unprivileged = conf
-        .config
-        .get("unprivileged")
-        .is_some_and(|value| value == "1");
+fn container(file: &str, conf: &ContainerConf, running: bool) -> ObservedContainer {
+    let unprivileged = conf.unprivileged();
+    let unusable = conf.unusable.iter();
     ObservedContainer {
         running,
         unprivileged,
-        mounts: container_mounts(conf),
-        pending: conf
-            .pending
-            .keys()
-            .chain(&conf.delete)
-            .filter(|key| is_mount(key))
-            .cloned()
+        mounts: conf.mounts(),
+        unusable: unusable
+            .map(|(key, line)| (key.clone(), unread(file, line)))
             .collect(),
+        raw_mounts: raw_mounts(file, conf),
+        pending: conf.pending_mounts(),
         uids: id_ranges(conf, IdMapKind::User, unprivileged),
         gids: id_ranges(conf, IdMapKind::Group, unprivileged),
+        broken_id_map: conf.broken_id_map.as_ref().map(|line| unread(file, line)),
+        unread: conf.unread.iter().map(|line| unread(file, line)).collect(),
     }
 }
 
-/// The mount points with pending changes applied, by key.
-pub(crate) fn container_mounts(conf: &ContainerConf) -> BTreeMap<String, String> {
-    let keys: BTreeSet<&String> = conf.config.keys().chain(conf.pending.keys()).collect();
-    keys.into_iter()
-        .filter(|key| is_mount(key))
-        .filter_map(|key| Some((key.clone(), conf.effective(key)?.to_owned())))
-        .collect()
+fn raw_mounts(file: &str, conf: &ContainerConf) -> BTreeMap<String, ObservedRawMount> {
+    let mount = |raw: &pve::RawMount| {
+        let mount = ObservedRawMount {
+            source: raw.source.clone(),
+            file: file.to_owned(),
+            line: raw.line,
+        };
+        (raw.target.clone(), mount)
+    };
+    conf.raw_mounts.iter().map(mount).collect()
 }
 
-fn is_mount(key: &str) -> bool {
-    key.strip_prefix("mp")
-        .is_some_and(|number| number.parse::<u8>().is_ok())
+/// A line of a file of others that costs itself.
+pub(super) fn unread(file: &str, line: &parse::UnreadLine) -> UnreadLine {
+    UnreadLine {
+        file: file.to_owned(),
+        line: line.number,
+        text: line.text.clone(),
+        reason: line.reason.clone(),
+    }
 }
 
 /// One `lxc.idmap` line, of users or of groups, replaces the default for both (`parse_id_maps`).
 fn id_ranges(conf: &ContainerConf, kind: IdMapKind, unprivileged: bool) -> Vec<IdRange> {
+    if conf.broken_id_map.is_some() {
+        return Vec::new();
+    }
     if conf.idmap.is_empty() {
         return vec![if unprivileged {
             UNPRIVILEGED

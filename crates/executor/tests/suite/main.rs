@@ -5,6 +5,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod container_files;
 mod convergence;
 mod erasing;
 mod failures;

@@ -18,23 +18,33 @@ pub(crate) const NEW_FILE: u32 = 0o644;
 pub(crate) const NEW_DIRECTORY: u32 = 0o755;
 
 /// Reads a file; `None` when it does not exist.
-pub(crate) fn read(path: &Utf8Path) -> io::Result<Option<String>> {
+pub(crate) fn read(path: &Utf8Path) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
     let mut bytes = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut bytes)?;
-    text(bytes).map(Some)
+    Ok(Some(bytes))
 }
 
 /// The bytes of a file as text.
 pub(crate) fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(small(bytes)?)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
+/// The bytes of a file of others as text.
+pub(crate) fn foreign_text(bytes: Vec<u8>) -> io::Result<String> {
+    let bytes = small(bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn small(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > LIMIT {
         return Err(too_large());
     }
-    String::from_utf8(bytes)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+    Ok(bytes)
 }
 
 /// A file is larger than [`LIMIT`].

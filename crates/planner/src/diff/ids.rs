@@ -86,6 +86,7 @@ impl<'a> Ids<'a> {
     fn mapped(&self, kind: Kind, id: u32) -> Result<u32, Stop> {
         let mut found: BTreeMap<u32, u32> = BTreeMap::new();
         for (number, container) in self.containers()? {
+            check_id_map(number, container)?;
             self.check_plain_mount(number, container)?;
             let ranges = kind.ranges(container);
             let on_host = ranges.iter().find_map(|range| range.on_host(id));
@@ -169,6 +170,21 @@ impl<'a> Ids<'a> {
             )),
         }
     }
+}
+
+/// A container with a line that is no id map does not start, and nobody knows its ids.
+fn check_id_map(number: u32, container: &ObservedContainer) -> Result<(), Stop> {
+    let Some(broken) = &container.broken_id_map else {
+        return Ok(());
+    };
+    Err(refused(
+        RefusalCode::IdsNotMapped,
+        format!(
+            "the id map of container {number} cannot be read: {}",
+            broken.described()
+        ),
+        format!("mend {} with an editor, or {SAY_HOST}", broken.place()),
+    ))
 }
 
 impl Kind {

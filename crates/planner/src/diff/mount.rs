@@ -3,6 +3,7 @@
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::BindMount;
+use phoenix_zfs::text::visible;
 
 use super::export::at;
 use super::facts::Facts;
@@ -29,6 +30,18 @@ pub(super) fn diff(facts: &Facts<'_>, mount: &BindMount, notes: &mut Notes) -> V
             create(vec![new_field(key, &value)], operation(mount, key, value))
         }
         Placement::Existing { key, value } => existing(mount, container, key, value, notes),
+        Placement::Unusable { key } => Err(unusable(id, container, key)),
+        Placement::Raw(raw) => Err(refused(
+            RefusalCode::ContainerMountTaken,
+            format!(
+                "line {} of {} mounts {} at {} of container {id} by itself (lxc.mount.entry), past Proxmox",
+                raw.line,
+                raw.file,
+                visible(&raw.source),
+                mount.target
+            ),
+            "choose another target; or take that line out of the file by hand, run phoenix again, and restart the container",
+        )),
         Placement::Full => Err(refused(
             RefusalCode::ContainerFull,
             format!("container {id} has no mount point left: all {MOUNT_POINTS} are taken"),
@@ -82,6 +95,22 @@ fn existing(
     let (before, after) = (live.to_string(), wanted.to_string());
     let change = changed_field(key, Some(before), &after);
     update(vec![change], operation(mount, key, after))
+}
+
+/// Proxmox mounts no such value, and refuses to replace it: only a person with an editor can.
+fn unusable(id: u32, container: &ObservedContainer, key: &str) -> Stop {
+    let line = container.unusable.get(key);
+    let (described, place) = line.map_or_else(
+        || (key.to_owned(), format!("/etc/pve/lxc/{id}.conf")),
+        |line| (line.described(), line.place()),
+    );
+    refused(
+        RefusalCode::ContainerMountUnusable,
+        format!(
+            "Proxmox cannot use {key} of container {id}, so it is not mounted, and pct set does not replace it: {described}"
+        ),
+        format!("mend or remove {place} with an editor, then run phoenix again"),
+    )
 }
 
 fn operation(mount: &BindMount, key: &str, value: String) -> Operation {

@@ -7,6 +7,8 @@ use std::fmt;
 
 use phoenix_config::model::BindMount;
 
+use crate::storage::boolean;
+
 /// Options that phoenix knows how to state. Everything else in a value is left as it is.
 const READ_ONLY: &str = "ro";
 const MOUNT_OPTIONS: &str = "mountoptions";
@@ -25,12 +27,13 @@ pub(crate) struct MountValue {
 }
 
 impl MountValue {
-    /// Reads a value as `pct` prints it; `None` if it has no source or no target.
+    /// Reads a value as `pct` prints it; `None` if it has no source or no target. Whether Proxmox can
+    /// use it was judged when the host was read.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut source = None;
         let mut target = None;
         let mut options = BTreeMap::new();
-        for part in text.split(',') {
+        for part in text.split(',').filter(|part| !part.trim().is_empty()) {
             match part.split_once('=') {
                 None => source = Some(part),
                 Some(("volume", value)) => source = Some(value),
@@ -126,12 +129,12 @@ impl fmt::Display for MountValue {
 
 /// `None` for an option that says what Proxmox assumes anyway.
 fn option_meaning<'a>(key: &str, value: &'a str) -> Option<BTreeSet<&'a str>> {
-    match (key, value) {
-        (READ_ONLY, "0" | "no" | "off" | "false") | (MOUNT_OPTIONS, "") => None,
-        (READ_ONLY | BACKUP, "1" | "yes" | "on" | "true") => Some(BTreeSet::from(["1"])),
-        (BACKUP, "0" | "no" | "off" | "false") => Some(BTreeSet::from(["0"])),
-        (MOUNT_OPTIONS, list) => Some(list.split(';').collect()),
-        (_, value) => Some(BTreeSet::from([value])),
+    match (key, boolean(value)) {
+        (READ_ONLY, Some(false)) => None,
+        (READ_ONLY | BACKUP, Some(true)) => Some(BTreeSet::from(["1"])),
+        (BACKUP, Some(false)) => Some(BTreeSet::from(["0"])),
+        (MOUNT_OPTIONS, _) => Some(value.split(';').collect()),
+        _ => Some(BTreeSet::from([value])),
     }
 }
 

@@ -10,7 +10,7 @@ use phoenix_config::address::Address;
 use phoenix_config::model::BindMount;
 
 use super::mount_value::{MountValue, normal_path};
-use crate::observed::{Observed, ObservedContainer};
+use crate::observed::{Observed, ObservedContainer, ObservedRawMount};
 
 /// How many mount points a container can have: `mp0` to `mp255`
 /// (pve-container `MAX_MOUNT_POINTS`).
@@ -21,6 +21,10 @@ pub(super) const MOUNT_POINTS: u32 = 256;
 pub(super) enum Placement {
     /// The container has a mount on the same target.
     Existing { key: String, value: MountValue },
+    /// The container has a mount on the same target that Proxmox cannot use.
+    Unusable { key: String },
+    /// LXC mounts something there by itself.
+    Raw(ObservedRawMount),
     /// The target is free.
     New { key: String },
     /// Every number is taken.
@@ -42,7 +46,8 @@ pub(super) fn place(mounts: &[BindMount], observed: &Observed) -> BTreeMap<Addre
             let mut taken = numbered(container);
             // Sorted by target, parents come before what lies below them.
             for (target, mount) in targets {
-                let placement = place_one(&target, mount, &mut taken);
+                let placement = occupied(&target, container)
+                    .unwrap_or_else(|| place_one(&target, mount, &mut taken));
                 placements.insert(mount.address(), placement);
             }
         }
@@ -50,16 +55,31 @@ pub(super) fn place(mounts: &[BindMount], observed: &Observed) -> BTreeMap<Addre
     placements
 }
 
-/// The container's mounts by number. What cannot be read keeps its number taken.
+/// The target belongs to something that phoenix cannot change.
+fn occupied(target: &str, container: &ObservedContainer) -> Option<Placement> {
+    if let Some(raw) = container.raw_mounts.get(target) {
+        return Some(Placement::Raw(raw.clone()));
+    }
+    let at_target = |key: &&String| {
+        let text = container.mounts.get(*key);
+        text.and_then(|text| MountValue::parse(text))
+            .is_some_and(|value| value.target == target)
+    };
+    let key = container.unusable.keys().find(at_target)?.clone();
+    Some(Placement::Unusable { key })
+}
+
+/// The container's mounts by number. What cannot be used keeps its number taken.
 fn numbered(container: &ObservedContainer) -> BTreeMap<u32, Option<MountValue>> {
-    container
-        .mounts
-        .iter()
+    let value = |key: &String, text: &String| {
+        let usable = !container.unusable.contains_key(key);
+        usable.then(|| MountValue::parse(text)).flatten()
+    };
+    let mounts = container.mounts.iter();
+    mounts
         .filter_map(|(key, text)| {
-            Some((
-                key.strip_prefix("mp")?.parse().ok()?,
-                MountValue::parse(text),
-            ))
+            let number = key.strip_prefix("mp")?.parse().ok()?;
+            Some((number, value(key, text)))
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use phoenix_config::written::{BindMount, Export};
 
 use super::left_out::LeftOut;
 use super::place::Places;
-use crate::diff::MountValue;
+use crate::diff::{MountValue, unread_lines};
 use crate::export::split;
 use crate::observed::Observed;
 
@@ -67,8 +67,9 @@ pub(super) fn foreign_exports(observed: &Observed, places: &Places<'_>) -> Vec<L
 pub(super) fn mounts(observed: &Observed, places: &Places<'_>) -> Vec<BindMount> {
     let containers = observed.containers.iter();
     let values = containers.flat_map(|(id, container)| {
-        let values = container.mounts.values();
-        values.filter_map(move |value| Some((*id, MountValue::parse(value)?)))
+        let mounts = container.mounts.iter();
+        let usable = mounts.filter(|(key, _)| !container.unusable.contains_key(*key));
+        usable.filter_map(move |(_, value)| Some((*id, MountValue::parse(value)?)))
     });
     let binds = values.filter(|(_, mount)| mount.is_bind() && places.counts(&mount.source));
     binds
@@ -83,6 +84,41 @@ pub(super) fn mounts(observed: &Observed, places: &Places<'_>) -> Vec<BindMount>
                 backup: mount.backup(),
                 target: mount.target,
             }
+        })
+        .collect()
+}
+
+/// What LXC mounts past Proxmox.
+pub(super) fn raw_mounts(observed: &Observed, places: &Places<'_>) -> Vec<LeftOut> {
+    let containers = observed.containers.iter();
+    let raw = containers.flat_map(|(id, container)| {
+        let mounts = container.raw_mounts.iter();
+        mounts.map(move |(target, raw)| (*id, target, raw))
+    });
+    let counted = raw.filter(|(_, _, raw)| places.counts(&raw.source));
+    let left_out = counted.map(|(container, target, raw)| {
+        let target = target.clone();
+        let why = format!(
+            "line {} of {} mounts {} there past Proxmox (lxc.mount.entry): to hand it over, declare it \
+             and remove the line",
+            raw.line, raw.file, raw.source
+        );
+        LeftOut::new(Address::Mount { container, target }.to_string(), why)
+    });
+    left_out.collect()
+}
+
+/// Lines without effect.
+pub(super) fn unread(observed: &Observed) -> Vec<LeftOut> {
+    let lines = unread_lines(observed).into_iter();
+    lines
+        .map(|line| {
+            let why = format!(
+                "it has no effect, \"{}\": {}",
+                line.text.trim(),
+                line.reason
+            );
+            LeftOut::new(line.place(), why)
         })
         .collect()
 }

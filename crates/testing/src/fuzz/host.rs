@@ -123,15 +123,25 @@ pub(super) fn containers(text: &str) {
 }
 
 pub(super) fn container_conf(text: &str) {
-    if let Some(conf) = read(text, pve::parse_container) {
-        for key in conf.config.keys() {
-            let value = conf.effective(key);
-            assert!(
-                value.is_some() || conf.delete.contains(key),
-                "{key} is lost"
-            );
-        }
+    let conf = pve::parse_container(text);
+    for key in conf.config.keys() {
+        let value = conf.effective(key);
+        assert!(
+            value.is_some() || conf.delete.contains(key),
+            "{key} is lost"
+        );
     }
+    let lines = text.lines().count();
+    assert!(
+        conf.unread
+            .iter()
+            .all(|line| (1..=lines).contains(&line.number))
+    );
+    assert!(
+        conf.unusable
+            .keys()
+            .all(|key| conf.mounts().contains_key(key))
+    );
 }
 
 /// A mount point that is written back is the same mount point.

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod container_conf;
 mod disk;
 mod nfs;
 mod pve;
