@@ -13,7 +13,7 @@ mod system;
 
 use std::collections::BTreeMap;
 
-pub(crate) use disks::{observed_vdev, obstacles, signatures};
+pub(crate) use disks::{is_claimed, observed_vdev, obstacles, signatures};
 use phoenix_host::Host;
 use phoenix_host::readonly::ReadOnly;
 use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, ObservedImportable};

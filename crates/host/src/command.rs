@@ -21,6 +21,7 @@ pub enum Program {
     Fwupdmgr,
     Getent,
     Getfacl,
+    Grep,
     Lsblk,
     Nvme,
     Od,
@@ -39,13 +40,14 @@ pub enum Program {
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Blkid,
         Self::Exportfs,
         Self::Find,
         Self::Fwupdmgr,
         Self::Getent,
         Self::Getfacl,
+        Self::Grep,
         Self::Lsblk,
         Self::Nvme,
         Self::Od,
@@ -71,6 +73,7 @@ impl Program {
             Self::Fwupdmgr => "fwupdmgr",
             Self::Getent => "getent",
             Self::Getfacl => "getfacl",
+            Self::Grep => "grep",
             Self::Lsblk => "lsblk",
             Self::Nvme => "nvme",
             Self::Od => "od",

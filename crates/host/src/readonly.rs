@@ -61,7 +61,7 @@ fn only_looks(command: &Command) -> bool {
     let first = command.args.first().map_or("", String::as_str);
     let has = |flag: &str| command.args.iter().any(|arg| arg == flag);
     match command.program {
-        Program::Lsblk | Program::Getent | Program::Getfacl | Program::Od => true,
+        Program::Lsblk | Program::Getent | Program::Getfacl | Program::Grep | Program::Od => true,
         // Without -p it keeps a cache of what it has found.
         Program::Blkid => first == "-p",
         Program::Zfs => matches!(first, "get" | "list" | "version"),

@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use phoenix_host::command::Output;
 
-use super::state::{Arc, Entry, EntryKind, State};
+use super::state::{Arc, Entry, EntryKind, OpenDevice, State};
 use super::{access, disk, health, mount, nfs};
 
 /// The parameter that limits the read cache.
@@ -24,6 +24,9 @@ pub(super) fn read(state: &State, path: &Utf8Path) -> Option<String> {
         ARC_MIN => format!("{}\n", state.arc.parameter_min),
         "/proc/spl/kstat/zfs/arcstats" => arcstats(&state.arc),
         _ => {
+            if let Some(program) = program_of_process(state, path) {
+                return Some(program);
+            }
             let pool = kstat.and_then(|rest| rest.strip_suffix("/state"));
             return match pool {
                 Some(pool) => Some(format!("{}\n", state.pools.get(pool)?.health)),
@@ -42,6 +45,17 @@ pub(super) fn is_no_utf8(text: &str) -> bool {
 /// What the real hosts say of such a file.
 pub(super) fn no_utf8() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::InvalidData, "invalid utf-8 sequence")
+}
+
+/// `/proc/PID/comm`
+fn program_of_process(state: &State, path: &Utf8Path) -> Option<String> {
+    let pid = path
+        .as_str()
+        .strip_prefix("/proc/")?
+        .strip_suffix("/comm")?;
+    let pid: u32 = pid.parse().ok()?;
+    let open = state.open.iter().find(|open| open.pid == pid)?;
+    Some(format!("{}\n", open.program))
 }
 
 fn written(state: &State, path: &Utf8Path) -> Option<String> {
@@ -137,7 +151,7 @@ fn arcstats(arc: &Arc) -> String {
     text
 }
 
-/// The five forms of `find` that phoenix uses.
+/// The forms of `find` that phoenix uses.
 pub(super) fn find(state: &State, args: &[String]) -> Output {
     let expanded: Vec<String> = args.iter().map(|word| unescape(word)).collect();
     let words = super::words(&expanded);
@@ -152,6 +166,35 @@ pub(super) fn find(state: &State, args: &[String]) -> Output {
             "-printf",
             "%f\t%l\n",
         ] => Output::success(health::links(state)),
+        [
+            "/sys/block",
+            "/sys/class/nvme",
+            "-maxdepth",
+            "1",
+            "-type",
+            "l",
+            "-printf",
+            "%f\t%l\n",
+        ] => Output::success(health::links(state)),
+        [
+            "/proc",
+            "-ignore_readdir_race",
+            "-mindepth",
+            "1",
+            "-maxdepth",
+            "3",
+            "(",
+            names @ ..,
+        ] => find_open(state, names),
+        [
+            paths @ ..,
+            "-maxdepth",
+            "0",
+            "-type",
+            "l",
+            "-printf",
+            "%p\t%l\n",
+        ] if !paths.is_empty() => find_links(state, paths),
         ["/dev/disk", "-type", "l", "-printf", "%p\t%l\n"] => Output::success(disk::links(state)),
         [
             directory,
@@ -242,6 +285,63 @@ fn find_directories(state: &State, paths: &[&str]) -> Output {
         let mark = if empty { 'e' } else { 'n' };
         let (uid, gid, mode) = (entry.uid, entry.gid, entry.mode);
         output.stdout += &format!("{mark}\t{uid}\t{gid}\t{mode:o}\t{kind}\t{path}\n");
+    }
+    output
+}
+
+/// The files of processes that are one of the named nodes.
+fn find_open(state: &State, names: &[&str]) -> Output {
+    const FILES_ALONE: [&str; 16] = [
+        ")",
+        "-printf",
+        "%p\t%l\n",
+        "-o",
+        "-type",
+        "d",
+        "!",
+        "-path",
+        "/proc/[0-9]*",
+        "-prune",
+        "-o",
+        "-path",
+        "/proc/[0-9]*/*",
+        "!",
+        "-name",
+        "fd",
+    ];
+    let named = names
+        .strip_suffix(&["-prune"])
+        .and_then(|names| names.strip_suffix(&FILES_ALONE));
+    let Some(named) = named else {
+        return Output::failure(1, "find: the simulated find knows another expression\n");
+    };
+    let asked = |open: &&OpenDevice| {
+        let mut tests = named.split(|word| *word == "-o");
+        tests.any(|test| test == ["-lname", &open.path])
+    };
+    let line = |open: &OpenDevice| format!("/proc/{}/fd/9\t{}\n", open.pid, open.path);
+    Output::success(
+        state
+            .open
+            .iter()
+            .filter(asked)
+            .map(line)
+            .collect::<String>(),
+    )
+}
+
+/// Where those of the paths lead that are links.
+fn find_links(state: &State, paths: &[&str]) -> Output {
+    let mut output = Output::success("");
+    for path in paths {
+        match state.links.get(&normal(path)) {
+            Some(target) => output.stdout += &format!("{path}\t{target}\n"),
+            None if lookup(state, path).is_some() => {}
+            None => {
+                output.stderr += &missing(path);
+                output.code = Some(1);
+            }
+        }
     }
     output
 }

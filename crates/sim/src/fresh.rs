@@ -39,6 +39,7 @@ pub(super) fn host(drives: &[(&str, u64)]) -> State {
         datasets: Datasets::default(),
         mounts: system_mounts().into(),
         swaps: BTreeSet::new(),
+        open: Vec::new(),
         files: files(),
         links: BTreeMap::new(),
         users: names(&[("nobody", 65534), ("root", 0), ("www-data", 33)]),

@@ -16,6 +16,7 @@ mod disk;
 mod fault;
 mod files;
 mod fresh;
+mod grep;
 mod half_table;
 mod health;
 mod held;
@@ -513,6 +514,7 @@ fn effect(command: &Command) -> Effect {
         | Program::Fwupdmgr
         | Program::Getent
         | Program::Getfacl
+        | Program::Grep
         | Program::Lsblk
         | Program::Nvme
         | Program::Od
@@ -536,6 +538,7 @@ fn look(state: &State, command: &Command) -> Output {
         (Program::Zpool, "create") => zpool_create::ask(state, rest),
         (Program::Lsblk, _) => disk::lsblk(state, args),
         (Program::Find, _) => files::find(state, args),
+        (Program::Grep, _) => grep::grep(state, args),
         (Program::Getfacl, _) => access::getfacl(state, args),
         (Program::Wipefs, "-J") => disk::find_signatures(state, rest),
         (Program::Od, _) => half_table::first_sectors(state, args),

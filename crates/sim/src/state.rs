@@ -43,6 +43,9 @@ pub struct State {
     /// Paths of the devices that hold swap space in use.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub swaps: BTreeSet<String>,
+    /// What processes have open that are no part of phoenix, such as running virtual machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<OpenDevice>,
     /// The root file system: absolute paths.
     pub files: BTreeMap<Utf8PathBuf, Entry>,
     /// Where symbolic links lead, by their absolute paths. Those that stand in no other place lead
@@ -72,6 +75,18 @@ pub struct State {
     pub faults: Vec<Fault>,
     /// How many pools and datasets were ever made: guids and transaction groups derive from it.
     pub made: u64,
+}
+
+/// A device node that a process has open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenDevice {
+    /// The node, as the kernel calls it: `/dev/sdb1`.
+    pub path: String,
+    /// The process.
+    pub pid: u32,
+    /// The name of its program.
+    pub program: String,
 }
 
 /// A disk with what is written on it.

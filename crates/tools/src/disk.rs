@@ -1,6 +1,8 @@
 //! Disks: what there is, what it is called, and what speaks against writing to it.
 
+mod claims;
 mod gpt;
+mod holders;
 mod inventory;
 mod look;
 mod lsblk;

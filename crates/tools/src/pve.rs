@@ -6,6 +6,7 @@
 mod cluster;
 mod container;
 mod container_conf;
+mod guest_devices;
 mod mount;
 mod raw_mount;
 mod storage;
@@ -13,6 +14,7 @@ mod storage;
 pub use cluster::{MEMBERS_FILE, parse_members};
 pub use container::{ContainerRow, container_conf_path, containers, parse_containers, set_mount};
 pub use container_conf::{ContainerConf, IdMap, IdMapKind, parse_container};
+pub use guest_devices::{Guest, GuestDevice, Named, guest_devices, parse_guest_devices};
 pub use mount::{MountValue, parse_mount};
 pub use raw_mount::RawMount;
 pub use storage::{StorageRow, add_storage, parse_storages, set_storage, storages};

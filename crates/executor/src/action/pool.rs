@@ -19,7 +19,7 @@ use super::properties::{self, Live, by_name, describe, differing};
 use super::{Done, dataset, disks};
 use crate::context::StepContext;
 use crate::event::Failure;
-use crate::observe::observed_vdev;
+use crate::observe::{is_claimed, observed_vdev};
 
 /// How often `zpool create` is tried while udev lags behind.
 const CREATE_ATTEMPTS: u32 = 3;
@@ -278,6 +278,7 @@ pub(super) fn import(
                 && found.name == *pool
                 && found.state == "ONLINE"
                 && found.status.is_none()
+                && !is_claimed(&found.vdevs, inventory)
                 && layout(&found.vdevs, inventory) == wanted
         });
         if !same {

@@ -28,7 +28,8 @@ pub(super) fn observed(
 }
 
 /// The wanted pools that lie on their disks and are not imported. ZFS is asked only when a label
-/// on one of these disks says so: it would search every disk of the host.
+/// on one of these disks says so: it would search every disk of the host. A pool on a disk that a guest
+/// or a process has is theirs: imported here as well, it would be destroyed.
 pub(super) fn importable(
     host: &dyn Host,
     wanted: &Wanted,
@@ -36,7 +37,8 @@ pub(super) fn importable(
     inventory: &Inventory,
 ) -> Result<BTreeMap<String, ObservedImportable>, ReadError> {
     let labelled = wanted.disks.iter().any(|(path, pool)| {
-        let disk = inventory.find(Utf8Path::new(path));
+        let path = Utf8Path::new(path);
+        let disk = inventory.find(path).filter(|_| !inventory.is_claimed(path));
         let mut signatures = disk.into_iter().flat_map(|disk| &disk.signatures);
         !imported.pools.contains_key(pool)
             && signatures
@@ -50,6 +52,9 @@ pub(super) fn importable(
     let mut found = BTreeMap::new();
     let mut twice = BTreeSet::new();
     for pool in zpool::parse_importable(output.check(&command)?)? {
+        if is_claimed(&pool.vdevs, inventory) {
+            continue;
+        }
         let vdevs = pool.vdevs.iter();
         let observed = ObservedImportable {
             guid: pool.guid,
@@ -66,6 +71,12 @@ pub(super) fn importable(
     }
     found.retain(|name, _| !twice.contains(name));
     Ok(found)
+}
+
+/// Whether one of the members belongs to a guest or a process.
+pub(crate) fn is_claimed(vdevs: &[VdevStatus], inventory: &Inventory) -> bool {
+    let mut disks = vdevs.iter().flat_map(|vdev| &vdev.disks);
+    disks.any(|disk| inventory.is_claimed(Utf8Path::new(&disk.path)))
 }
 
 fn observed_disk(

@@ -10,6 +10,7 @@ mod convergence;
 mod erasing;
 mod failures;
 mod figures;
+mod guests;
 mod hostile;
 mod import;
 mod links;

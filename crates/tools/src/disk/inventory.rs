@@ -82,6 +82,20 @@ pub enum Use {
     },
     /// It is itself a volume of an imported pool.
     Zvol,
+    /// A guest's file names it, whether the guest runs or not.
+    Guest {
+        /// `virtual machine 200`, `container 300`.
+        guest: String,
+        /// The key of the line: `scsi1`, `mp0`, `hostpci0` ...
+        key: String,
+    },
+    /// A process has it open.
+    Open {
+        /// The name of its program.
+        program: String,
+        /// Its number.
+        pid: u32,
+    },
 }
 
 impl fmt::Display for Use {
@@ -96,6 +110,10 @@ impl fmt::Display for Use {
             Self::Swap => f.write_str("swap"),
             Self::Holder { kind, name } => write!(f, "held by {kind} device {}", visible(name)),
             Self::Zvol => f.write_str("volume of an imported pool"),
+            Self::Guest { guest, key } => write!(f, "given to {guest} ({})", visible(key)),
+            Self::Open { program, pid } => {
+                write!(f, "open for {} (process {pid})", visible(program))
+            }
         }
     }
 }
@@ -175,6 +193,14 @@ impl Inventory {
             device = self.devices.get(device.parent.as_deref()?)?;
         }
         Some(device)
+    }
+
+    /// Whether a guest or a process has the device or its disk, so that nothing may be done with what
+    /// is on it.
+    pub fn is_claimed(&self, path: &Utf8Path) -> bool {
+        let devices = self.find(path).into_iter().chain(self.whole_disk(path));
+        let mut uses = devices.flat_map(|device| &device.uses);
+        uses.any(|used| matches!(used, Use::Guest { .. } | Use::Open { .. }))
     }
 
     /// The whole disks, sorted by kernel name.
@@ -306,23 +332,23 @@ impl Inventory {
         }
     }
 
+    /// The idle disks by kernel name, each with its own node and those of its partitions.
+    pub(super) fn idle(&self) -> Vec<(String, Vec<String>)> {
+        let idle = |disk: &&Disk| disk.uses.is_empty() && disk.size > 0;
+        let with_parts = |disk: &Disk| {
+            let parts = disk.partitions.iter();
+            let parts = parts.filter_map(|name| self.devices.get(name));
+            let paths = std::iter::once(disk)
+                .chain(parts)
+                .map(|device| device.path.clone());
+            (disk.kernel_name.clone(), paths.collect())
+        };
+        self.whole_disks().filter(idle).map(with_parts).collect()
+    }
+
     /// Looks at the idle disks themselves: what udev remembers may be older than what is there.
     pub(super) fn probe(&mut self, host: &dyn Host) -> Result<(), ReadError> {
-        let idle = |disk: &&Disk| disk.uses.is_empty() && disk.size > 0;
-        let groups: Vec<(String, Vec<String>)> = self
-            .whole_disks()
-            .filter(idle)
-            .map(|disk| {
-                let parts = disk
-                    .partitions
-                    .iter()
-                    .filter_map(|name| self.devices.get(name));
-                let paths = std::iter::once(disk)
-                    .chain(parts)
-                    .map(|device| device.path.clone());
-                (disk.kernel_name.clone(), paths.collect())
-            })
-            .collect();
+        let groups = self.idle();
         let all: Vec<&str> = groups
             .iter()
             .flat_map(|(_, paths)| paths)
@@ -413,7 +439,7 @@ fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
     let mut disk = Disk {
         kernel_name: found.kname.clone(),
         path: found.path.clone(),
-        kind: found.kind.clone(),
+        kind: kind(found),
         parent: parent.map(|parent| parent.kname.clone()),
         size: found.size,
         serial: trimmed(found.serial.as_deref()),
@@ -452,6 +478,34 @@ fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
         carries(table, None);
     }
     disk
+}
+
+/// What a device is. `lsblk` calls a few things a disk that keep nothing, or that are somebody's volume:
+/// compressed memory (Linux `drivers/block/zram`), floppies, the boot areas of eMMC, ROM, volumes of a
+/// network.
+fn kind(found: &BlockDevice) -> String {
+    const NO_DISKS: [(&str, &str); 8] = [
+        ("zram", "compressed RAM disk"),
+        ("ram", "RAM disk"),
+        ("loop", "loop"),
+        ("fd", "floppy"),
+        ("sr", "rom"),
+        ("mtdblock", "flash ROM"),
+        ("nbd", "network block device"),
+        ("rbd", "network block device"),
+    ];
+    let numbered = |prefix: &str| {
+        let number = found.kname.strip_prefix(prefix);
+        number.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let boot_area = found.kname.starts_with("mmcblk") && found.kname.contains("boot");
+    let other = NO_DISKS.iter().find(|(prefix, _)| numbered(prefix));
+    match other {
+        _ if found.kind != "disk" => found.kind.clone(),
+        Some((_, kind)) => (*kind).to_owned(),
+        None if boot_area => "boot area".to_owned(),
+        None => found.kind.clone(),
+    }
 }
 
 fn trimmed(text: Option<&str>) -> Option<String> {

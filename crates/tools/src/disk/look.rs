@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::inventory::{Inventory, Use};
 use super::lsblk::{lsblk, parse_lsblk};
-use super::{SWAPS_FILE, links, naming, parse_links, parse_swaps, unfinished};
+use super::{SWAPS_FILE, claims, links, naming, parse_links, parse_swaps, unfinished};
 use crate::parallel;
 use crate::parse::ReadError;
 use crate::zpool::{self, ImportedPools};
@@ -31,6 +31,7 @@ impl Devices {
         let mut unsure = pools.silent.clone();
         unsure.extend(inventory.mark_pools(pools));
         inventory.raise();
+        claims::mark(host, &mut inventory)?;
         inventory.probe(host)?;
         inventory.mark_labelled(&unsure);
         inventory.mark_numbered(pools);

@@ -23,8 +23,18 @@ fn inventory(host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadEr
     disk::devices(host)?.judge(host, pools)
 }
 
-fn guest() -> Scripted {
+/// A machine without Proxmox, and without processes that have a disk open.
+fn machine() -> Scripted {
+    let no_guests = ["qemu-server", "lxc", "mapping/pci.cfg"]
+        .map(|file| format!("grep: /etc/pve/{file}: No such file or directory\n"))
+        .concat();
     Scripted::default()
+        .answers_all("grep -r", Output::failure(2, no_guests))
+        .answers_all("find /proc", Output::success(""))
+}
+
+fn guest() -> Scripted {
+    machine()
         .answers(&disk::lsblk().to_string(), Output::success(LSBLK))
         .answers(&disk::links().to_string(), Output::success(LINKS))
         .has_file("/proc/swaps", SWAPS)
@@ -84,7 +94,7 @@ fn every_disk_of_a_real_guest_is_judged() {
     let host = guest().answers(PROBE, Output::success(WIPEFS));
     let inventory = inventory(&host, &pools()).unwrap();
     insta::assert_snapshot!(verdicts(&inventory));
-    assert_eq!(host.asked().len(), 3);
+    assert_eq!(host.asked().len(), 5);
     let blank: Vec<_> = inventory
         .whole_disks()
         .filter(|disk| disk.is_blank())
@@ -183,7 +193,7 @@ fn a_disk_that_cannot_be_probed_is_not_blank_and_hides_no_other() {
 fn swap_counts_even_when_lsblk_does_not_show_it() {
     let lsblk = LSBLK.replace("\"[SWAP]\"", "");
     assert_ne!(lsblk, LSBLK);
-    let host = Scripted::default()
+    let host = machine()
         .answers(&disk::lsblk().to_string(), Output::success(lsblk))
         .answers(&disk::links().to_string(), Output::success(LINKS))
         .has_file("/proc/swaps", SWAPS)
@@ -385,5 +395,42 @@ fn a_link_that_fits_two_disks_is_no_name() {
             .collect();
         let wanted = wanted.map(|path| format!("/dev/disk/{path}"));
         assert_eq!(found, wanted, "{name}");
+    }
+}
+
+#[test]
+fn what_keeps_nothing_or_is_somebodys_volume_is_no_disk_to_offer() {
+    let device = |name: &str, kind: &str| {
+        format!(
+            r#"{{"name": "{name}", "kname": "{name}", "path": "/dev/{name}", "type": "{kind}", "size": 1048576,
+                "mountpoints": []}}"#
+        )
+    };
+    for (name, kind, offered) in [
+        ("sda", "disk", true),
+        ("nvme0n1", "disk", true),
+        ("mmcblk0", "disk", true),
+        ("vda", "disk", true),
+        ("sdzram", "disk", true),
+        ("zram0", "disk", false),
+        ("ram3", "disk", false),
+        ("fd0", "disk", false),
+        ("loop0", "loop", false),
+        ("loop1", "disk", false),
+        ("sr0", "rom", false),
+        ("zd16", "disk", false),
+        ("nbd0", "disk", false),
+        ("rbd12", "disk", false),
+        ("mmcblk0boot0", "disk", false),
+        ("mtdblock0", "disk", false),
+    ] {
+        let tree = format!("{{\"blockdevices\": [{}]}}", device(name, kind));
+        let host = machine()
+            .answers(&disk::lsblk().to_string(), Output::success(tree))
+            .answers(&disk::links().to_string(), Output::success(""))
+            .answers_all("wipefs -J", Output::success(""));
+        let found = inventory(&host, &ImportedPools::default()).unwrap();
+        let free = found.whole_disks().any(disk::Disk::is_blank);
+        assert_eq!(free, offered, "{name}");
     }
 }

@@ -30,6 +30,7 @@ use phoenix_host::{Change, Host, HostError};
 #[derive(Default)]
 struct Scripted {
     outputs: BTreeMap<Vec<String>, Option<Output>>,
+    beginnings: Vec<(&'static str, Output)>,
     files: BTreeMap<String, String>,
     asked: Mutex<Vec<String>>,
 }
@@ -37,6 +38,12 @@ struct Scripted {
 impl Scripted {
     fn answers(mut self, command: &str, output: Output) -> Self {
         self.outputs.insert(argv(command), Some(output));
+        self
+    }
+
+    /// Answers all commands that begin like this and that nobody answers otherwise.
+    fn answers_all(mut self, beginning: &'static str, output: Output) -> Self {
+        self.beginnings.push((beginning, output));
         self
     }
 
@@ -65,7 +72,13 @@ impl Host for Scripted {
                 command: typed,
                 seconds: command.timeout_seconds,
             }),
-            None => panic!("unexpected command: {typed}"),
+            None => {
+                let mut known = self.beginnings.iter();
+                match known.find(|(beginning, _)| typed.starts_with(beginning)) {
+                    Some((_, output)) => Ok(output.clone()),
+                    None => panic!("unexpected command: {typed}"),
+                }
+            }
         }
     }
 
