@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
 use crate::LabError;
+use crate::contents;
 use crate::image::{self, Image};
 use crate::qemu::{self, DRIVES};
 use crate::qmp::Qmp;
@@ -196,6 +197,15 @@ impl Guest {
         let mut qmp = Qmp::connect(&qemu::socket(&self.folder))?;
         qmp.execute("device_del", &json!({ "id": format!("drive-{serial}") }))?;
         Ok(())
+    }
+
+    /// What is on a drive, in one short text: whatever the guest has written to it so far. What its kernel
+    /// still holds back is not there yet.
+    ///
+    /// # Errors
+    /// When the drive's file cannot be read.
+    pub fn drive_contents(&self, serial: &str) -> Result<String, LabError> {
+        contents::digest(&qemu::drive_file(&self.folder, serial))
     }
 
     /// Where the guest's console goes.

@@ -9,6 +9,7 @@
 )]
 
 pub mod conformance;
+pub mod contents;
 pub mod guest;
 pub mod image;
 pub mod qemu;

@@ -14,6 +14,7 @@ mod broken_runs;
 mod conformance;
 mod disks;
 mod drift;
+mod erasing;
 mod errors;
 mod host;
 mod plan;
