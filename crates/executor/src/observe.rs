@@ -89,6 +89,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
     // In a fixed order, so that the same trouble always gives the same message.
     let basics = basics.map_err(about("names, memory and limits"))?;
     let storage = storage?;
+    let storages = storages.map_err(about("the Proxmox storages"))?;
     Ok(Observed {
         node: basics.node,
         nodes: nodes.map_err(about("the Proxmox cluster"))?,
@@ -101,7 +102,8 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
         directories: storage.directories,
         acls: storage.access.acls,
         others_below: storage.access.others_below,
-        storages: storages.map_err(about("the Proxmox storages"))?,
+        storages: storages.list,
+        storages_unreadable: storages.unreadable,
         exports: exports.map_err(about("the NFS exports"))?,
         containers: containers.map_err(about("the containers"))?,
         users: basics.users,

@@ -57,6 +57,12 @@ pub fn draft(observed: &Observed, scope: Scope) -> Draft {
     draft.left_out.extend(share::unread(observed));
     let storages = storage::add(observed, &places, &mut draft.file.zfs.datasets);
     draft.left_out.extend(storages);
+    if let Some(reason) = &observed.storages_unreadable {
+        let why = format!("Proxmox cannot list its storages: {reason}");
+        draft
+            .left_out
+            .push(LeftOut::new("the Proxmox storages", why));
+    }
     match arc_limit(&observed.arc) {
         Ok(limit) => draft.file.zfs.arc_max = limit,
         Err(left_out) => draft.left_out.push(left_out),

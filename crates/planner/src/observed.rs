@@ -54,6 +54,9 @@ pub struct Observed {
     pub others_below: BTreeMap<String, String>,
     /// Every Proxmox storage, by id. `None` when the host has no Proxmox tools.
     pub storages: Option<BTreeMap<String, ObservedStorage>>,
+    /// Why Proxmox cannot list its storages, where it is installed and fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storages_unreadable: Option<String>,
     /// The NFS exports.
     pub exports: ObservedExports,
     /// The containers that the configuration names and this node has.
@@ -272,6 +275,9 @@ pub struct ObservedExports {
     pub active: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// What files other than phoenix's export, by path, in the order in which the server reads it.
     pub foreign: BTreeMap<String, Vec<ForeignExport>>,
+    /// Lines of all these files that the server cannot use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<UnreadLine>,
     /// When the server starts; `None` on a machine that systemd does not run.
     #[serde(default)]
     pub boot_order: Option<ObservedBootOrder>,

@@ -12,7 +12,7 @@ use phoenix_host::command::Output;
 use super::state::{EntryKind, Export, State};
 
 /// Options without a value that exportfs knows (`support/nfs/exports.c`).
-const SWITCHES: [&str; 35] = [
+const SWITCHES: [&str; 34] = [
     "acl",
     "all_squash",
     "async",
@@ -47,7 +47,6 @@ const SWITCHES: [&str; 35] = [
     "nosecurity_label",
     "fsid=0",
     "fsid=root",
-    "",
 ];
 const FLAVOURS: [&str; 6] = ["sys", "krb5", "krb5i", "krb5p", "none", "null"];
 
@@ -191,8 +190,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn file(&mut self, name: &str, text: &str) {
-        for (index, line) in text.replace("\\\n", " ").lines().enumerate() {
-            let words = split(line);
+        for (index, line) in logical_lines(text) {
+            let words = split(&line);
             let Some((path, clients)) = words.split_first() else {
                 continue;
             };
@@ -317,6 +316,22 @@ impl Reader<'_> {
     }
 }
 
+/// Lines with those that belong to them, because of a backslash or of a quote that is open, and
+/// their numbers from 0.
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut open = false;
+    for (index, line) in text.replace("\\\n", " ").lines().enumerate() {
+        match lines.last_mut().filter(|_| open) {
+            Some((_, whole)) => *whole = format!("{whole}\n{line}"),
+            None => lines.push((index, line.to_owned())),
+        }
+        let quotes = line.bytes().filter(|byte| *byte == b'"').count();
+        open ^= quotes % 2 == 1 && !line.starts_with('#');
+    }
+    lines
+}
+
 /// Words of a line: quotes toggle anywhere, `\ooo` is a byte, `#` begins a comment.
 fn split(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
@@ -352,7 +367,8 @@ fn octal(text: &str) -> Option<u8> {
 }
 
 fn parse_options(options: &mut Options, text: &str, place: &str) -> Result<(), String> {
-    for word in text.split(',').filter(|word| !word.is_empty()) {
+    let text = text.strip_suffix(',').unwrap_or(text);
+    for word in text.split(',').filter(|_| !text.is_empty()) {
         let (key, value) = match word.split_once('=') {
             Some((key, value)) => (key, Some(value)),
             None => (word, None),

@@ -5,9 +5,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::parse::ParseError;
+use crate::parse::{ParseError, UnreadLine};
 use phoenix_host::command::{Command, Program};
 use phoenix_host::octal::unescape_octal;
+
+mod lines;
+
+pub use lines::parse_export_lines;
 
 /// The file that phoenix owns. Every other exports file is somebody else's.
 pub const EXPORTS_FILE: &str = "/etc/exports.d/phoenix.exports";
@@ -95,103 +99,34 @@ pub struct ExportLine {
     pub clients: Vec<String>,
 }
 
-/// Reads an exports file. Lines for the same path are joined.
+/// What an exports file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExportLines {
+    /// Every line that exports something, as far as exportfs reads it.
+    pub lines: Vec<ExportLine>,
+    /// Lines that exportfs cannot use. At most of them it stops reading the file.
+    pub unread: Vec<UnreadLine>,
+}
+
+/// Reads an exports file of which nothing may be lost. Lines for the same path are joined.
 ///
 /// # Errors
-/// As [`parse_export_lines`].
+/// When exportfs could not use a line.
 pub fn parse_exports(text: &str) -> Result<Exports, ParseError> {
+    let ExportLines { lines, unread } = parse_export_lines(text);
+    if let Some(line) = unread.into_iter().next() {
+        return Err(ParseError::new("an exports file", &line.text, line.reason));
+    }
+    Ok(joined(lines))
+}
+
+/// Clients by path. Lines for the same path are joined.
+pub fn joined(lines: Vec<ExportLine>) -> Exports {
     let mut exports = Exports::new();
-    for line in parse_export_lines(text)? {
+    for line in lines {
         exports.entry(line.path).or_default().extend(line.clients);
     }
-    Ok(exports)
-}
-
-/// Reads an exports file line by line: comments, continued lines, quotes, octal escapes and
-/// `-default,options` as in exports(5). A path without clients is exported to everybody.
-///
-/// # Errors
-/// When a line has a quote without end, or a path that is not absolute.
-pub fn parse_export_lines(text: &str) -> Result<Vec<ExportLine>, ParseError> {
-    let mut lines = Vec::new();
-    for (number, line) in joined_lines(text) {
-        let what = "an exports file";
-        let words =
-            words(&line).ok_or_else(|| ParseError::new(what, &line, "a quote has no end"))?;
-        let Some((path, rest)) = words.split_first() else {
-            continue;
-        };
-        let path = unescape_octal(path);
-        if !path.starts_with('/') {
-            return Err(ParseError::new(what, &line, "its path is not absolute"));
-        }
-        let mut defaults = "";
-        let mut clients = Vec::new();
-        for word in rest {
-            match word.strip_prefix('-') {
-                Some(options) => defaults = options,
-                None => clients.push(with_defaults(word, defaults)),
-            }
-        }
-        if clients.is_empty() {
-            clients.push(with_defaults("*", defaults));
-        }
-        lines.push(ExportLine {
-            number,
-            path,
-            clients,
-        });
-    }
-    Ok(lines)
-}
-
-/// Lines with those that a backslash continues, and the number of the first of them.
-fn joined_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut continues = false;
-    for (index, line) in text.lines().enumerate() {
-        let (line, goes_on) = match line.strip_suffix('\\') {
-            Some(line) => (line, true),
-            None => (line, false),
-        };
-        match lines.last_mut().filter(|_| continues) {
-            Some((_, whole)) => {
-                whole.push(' ');
-                whole.push_str(line);
-            }
-            None => lines.push((index + 1, line.to_owned())),
-        }
-        continues = goes_on;
-    }
-    lines
-}
-
-fn with_defaults(client: &str, defaults: &str) -> String {
-    let (client, options) = split_client(client).unwrap_or((client, ""));
-    let both = [defaults, options];
-    let options: Vec<_> = both.into_iter().filter(|text| !text.is_empty()).collect();
-    format!("{client}({})", options.join(","))
-}
-
-/// Words between blanks, up to a comment; quotes may stand anywhere and are dropped
-/// (nfs-utils `support/nfs/xio.c`). `None` if a quote has no end.
-fn words(line: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => {
-                quoted = !quoted;
-                word.get_or_insert_default();
-            }
-            ' ' | '\t' if !quoted => words.extend(word.take()),
-            '#' if !quoted && word.is_none() => break,
-            other => word.get_or_insert_default().push(other),
-        }
-    }
-    words.extend(word);
-    (!quoted).then_some(words)
+    exports
 }
 
 /// The text of an exports file, one line a path, with a heading that says whose file it is.
@@ -208,7 +143,7 @@ pub fn format_exports(exports: &Exports) -> String {
     std::iter::once(heading.to_owned()).chain(lines).collect()
 }
 
-/// A client's word, in quotes if it would be read as several words or as a comment. [`words`] has
+/// A client's word, in quotes if it would be read as several words or as a comment. The reader has
 /// dropped the quotes that somebody wrote, so it holds none.
 fn quoted(client: &str) -> Cow<'_, str> {
     let bare = |character: char| !character.is_whitespace() && !character.is_control();

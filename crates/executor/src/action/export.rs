@@ -38,7 +38,9 @@ pub(super) fn set(operation: &SetExport, host: &StepContext<'_>) -> Result<Done,
     if lines.get(path) == Some(clients) && in_force {
         return Ok(Done::Unchanged);
     }
-    if read(goal, host, MAIN_EXPORTS_FILE)?.is_none() {
+    // Only whether it is there: what stands in it is somebody else's.
+    let main_file = host.reader().read_foreign(Utf8Path::new(MAIN_EXPORTS_FILE));
+    if main_file.map_err(|error| goal.host(&error))?.is_none() {
         // exportfs fails without it, whatever /etc/exports.d holds.
         write(goal, host, MAIN_EXPORTS_FILE, "")?;
     }

@@ -38,19 +38,35 @@ pub(crate) fn ask(host: &dyn Host, command: &Command) -> Result<Option<String>, 
     }
 }
 
-/// Every Proxmox storage; `None` on a host without Proxmox.
-pub(super) fn storages(
-    host: &dyn Host,
-    wanted: &Wanted,
-) -> Result<Option<BTreeMap<String, ObservedStorage>>, ReadError> {
+/// The Proxmox storages, or why Proxmox cannot list them.
+#[derive(Debug, Default)]
+pub(super) struct Storages {
+    /// `None` on a host without Proxmox.
+    pub(super) list: Option<BTreeMap<String, ObservedStorage>>,
+    pub(super) unreadable: Option<String>,
+}
+
+/// Every Proxmox storage. One broken section of `storage.cfg` makes Proxmox's own tools fail on all
+/// of them: that costs the storages, and nothing else.
+pub(super) fn storages(host: &dyn Host, wanted: &Wanted) -> Result<Storages, ReadError> {
     if !wanted.storages {
-        return Ok(None);
+        return Ok(Storages::default());
     }
-    let Some(text) = ask(host, &pve::storages())? else {
-        return Ok(None);
+    let text = match ask(host, &pve::storages()) {
+        Err(ReadError::Failed(failed)) => {
+            return Ok(Storages {
+                unreadable: Some(failed.to_string()),
+                ..Storages::default()
+            });
+        }
+        text => text?,
     };
-    let rows = pve::parse_storages(&text)?.into_iter();
-    Ok(Some(rows.map(|(id, row)| (id, storage(row))).collect()))
+    let rows = text.as_deref().map(pve::parse_storages).transpose()?;
+    let list = rows.map(|rows| rows.into_iter().map(|(id, row)| (id, storage(row))));
+    Ok(Storages {
+        list: list.map(Iterator::collect),
+        unreadable: None,
+    })
 }
 
 /// Every node of the Proxmox cluster; empty where no cluster file system says so.
@@ -58,10 +74,10 @@ pub(super) fn nodes(host: &dyn Host, wanted: &Wanted) -> Result<BTreeSet<String>
     if !wanted.storages {
         return Ok(BTreeSet::new());
     }
-    match host.read_file(Utf8Path::new(pve::MEMBERS_FILE))? {
-        Some(text) => Ok(pve::parse_members(&text)?),
-        None => Ok(BTreeSet::new()),
-    }
+    let text = host.read_foreign(Utf8Path::new(pve::MEMBERS_FILE))?;
+    // What makes no sense says nothing about the nodes, and stops nobody.
+    let nodes = text.and_then(|text| pve::parse_members(&text).ok());
+    Ok(nodes.unwrap_or_default())
 }
 
 pub(crate) fn storage(row: StorageRow) -> ObservedStorage {
@@ -109,14 +125,21 @@ fn container(file: &str, conf: &ContainerConf, running: bool) -> ObservedContain
         unprivileged,
         mounts: conf.mounts(),
         unusable: unusable
-            .map(|(key, line)| (key.clone(), unread(file, line)))
+            .map(|(key, line)| (key.clone(), unread_line(file, line)))
             .collect(),
         raw_mounts: raw_mounts(file, conf),
         pending: conf.pending_mounts(),
         uids: id_ranges(conf, IdMapKind::User, unprivileged),
         gids: id_ranges(conf, IdMapKind::Group, unprivileged),
-        broken_id_map: conf.broken_id_map.as_ref().map(|line| unread(file, line)),
-        unread: conf.unread.iter().map(|line| unread(file, line)).collect(),
+        broken_id_map: conf
+            .broken_id_map
+            .as_ref()
+            .map(|line| unread_line(file, line)),
+        unread: conf
+            .unread
+            .iter()
+            .map(|line| unread_line(file, line))
+            .collect(),
     }
 }
 
@@ -133,7 +156,7 @@ fn raw_mounts(file: &str, conf: &ContainerConf) -> BTreeMap<String, ObservedRawM
 }
 
 /// A line of a file of others that costs itself.
-pub(super) fn unread(file: &str, line: &parse::UnreadLine) -> UnreadLine {
+pub(super) fn unread_line(file: &str, line: &parse::UnreadLine) -> UnreadLine {
     UnreadLine {
         file: file.to_owned(),
         line: line.number,
@@ -169,13 +192,15 @@ pub(super) fn exports(host: &dyn Host, wanted: &Wanted) -> Result<ObservedExport
         return Ok(ObservedExports::default());
     }
     let active = ask(host, &nfs::list())?;
-    Ok(ObservedExports {
+    let mut exports = ObservedExports {
         available: active.is_some(),
-        file: lines(host, nfs::EXPORTS_FILE)?,
         active: nfs::parse_list(&active.unwrap_or_default())?,
-        foreign: foreign(host)?,
         boot_order: boot_order(host)?,
-    })
+        ..ObservedExports::default()
+    };
+    exports.file = nfs::joined(lines(host, nfs::EXPORTS_FILE, &mut exports.unread)?);
+    foreign(host, &mut exports)?;
+    Ok(exports)
 }
 
 fn boot_order(host: &dyn Host) -> Result<Option<ObservedBootOrder>, ReadError> {
@@ -191,38 +216,40 @@ fn boot_order(host: &dyn Host) -> Result<Option<ObservedBootOrder>, ReadError> {
     let unit = systemd::parse_show(output.check(&command)?)?;
     Ok(Some(ObservedBootOrder {
         path: path.to_owned(),
-        text: host.read_file(Utf8Path::new(path))?,
+        text: host.read_foreign(Utf8Path::new(path))?,
         loaded: unit.drop_ins.contains(path) && !unit.needs_reload,
     }))
 }
 
-fn lines(host: &dyn Host, file: &str) -> Result<nfs::Exports, ReadError> {
-    match host.read_file(Utf8Path::new(file))? {
-        Some(text) => Ok(nfs::parse_exports(&text)?),
-        None => Ok(nfs::Exports::new()),
-    }
+/// The lines of an exports file. Those that exportfs cannot use are `unread`.
+fn lines(
+    host: &dyn Host,
+    file: &str,
+    unread: &mut Vec<UnreadLine>,
+) -> Result<Vec<nfs::ExportLine>, ReadError> {
+    let text = host.read_foreign(Utf8Path::new(file))?;
+    let found = nfs::parse_export_lines(&text.unwrap_or_default());
+    unread.extend(found.unread.iter().map(|line| unread_line(file, line)));
+    Ok(found.lines)
 }
 
-fn foreign(host: &dyn Host) -> Result<BTreeMap<String, Vec<ForeignExport>>, ReadError> {
+/// What the files of others export.
+fn foreign(host: &dyn Host, exports: &mut ObservedExports) -> Result<(), ReadError> {
     let mut files = vec![nfs::MAIN_EXPORTS_FILE.to_owned()];
     files.extend(exports_files(host)?);
     files.retain(|file| file != nfs::EXPORTS_FILE);
-    let mut foreign: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for file in files {
-        let Some(text) = host.read_file(Utf8Path::new(&file))? else {
-            continue;
-        };
-        for line in nfs::parse_export_lines(&text)? {
+        for line in lines(host, &file, &mut exports.unread)? {
             let clients = line.clients.iter().filter_map(|one| nfs::split_client(one));
-            let exports = clients.map(|(client, _)| ForeignExport {
+            let found = clients.map(|(client, _)| ForeignExport {
                 file: file.clone(),
                 line: line.number,
                 client: client.to_owned(),
             });
-            foreign.entry(line.path).or_default().extend(exports);
+            exports.foreign.entry(line.path).or_default().extend(found);
         }
     }
-    Ok(foreign)
+    Ok(())
 }
 
 /// The files in `/etc/exports.d`, a directory that no package makes.

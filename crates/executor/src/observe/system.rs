@@ -71,7 +71,8 @@ fn arc(host: &dyn Host) -> Result<ObservedArc, ReadError> {
         Some(text) => Some(parse_arcstats(&text)?),
         None => None,
     };
-    let persistent = file(host, MODPROBE_FILE)?
+    let persistent = host
+        .read_foreign(Utf8Path::new(MODPROBE_FILE))?
         .filter(|text| !text.contains(INITRAMFS_PENDING))
         .and_then(|text| modprobe_limit(&text));
     Ok(ObservedArc {

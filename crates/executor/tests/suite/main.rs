@@ -5,6 +5,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod broken_lines;
 mod container_files;
 mod convergence;
 mod erasing;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::{Content, Dataset, Storage, StorageKind};
+use phoenix_zfs::text::visible;
 
 use super::facts::Facts;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
@@ -23,6 +24,13 @@ pub(super) fn diff(
     storage: &Storage,
     notes: &mut Notes,
 ) -> Verdict {
+    if let Some(reason) = &facts.observed.storages_unreadable {
+        return Err(refused(
+            RefusalCode::StoragesUnreadable,
+            format!("Proxmox cannot list its storages: {}", visible(reason)),
+            "mend /etc/pve/storage.cfg until pvesm status works, then run phoenix again",
+        ));
+    }
     let Some(storages) = &facts.observed.storages else {
         notes.add(no_proxmox());
         return Err(Stop::Waiting);

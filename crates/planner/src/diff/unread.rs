@@ -37,7 +37,8 @@ pub(super) fn note(observed: &Observed) -> Option<Note> {
 /// The lines of all files that were read, in the order of files and numbers.
 pub(crate) fn lines(observed: &Observed) -> Vec<&UnreadLine> {
     let containers = observed.containers.values();
-    let mut lines: Vec<_> = containers.flat_map(|container| &container.unread).collect();
+    let of_containers = containers.flat_map(|container| &container.unread);
+    let mut lines: Vec<_> = of_containers.chain(&observed.exports.unread).collect();
     lines.sort();
     lines
 }

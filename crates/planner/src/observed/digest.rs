@@ -42,6 +42,8 @@ struct Counting<'a> {
     #[serde(serialize_with = "others_below")]
     others_below: &'a BTreeMap<String, String>,
     storages: &'a Option<BTreeMap<String, ObservedStorage>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storages_unreadable: &'a Option<String>,
     exports: &'a ObservedExports,
     containers: &'a BTreeMap<u32, ObservedContainer>,
     users: &'a BTreeMap<String, u32>,
@@ -65,6 +67,7 @@ impl<'a> Counting<'a> {
             acls,
             others_below,
             storages,
+            storages_unreadable,
             exports,
             containers,
             users,
@@ -87,6 +90,7 @@ impl<'a> Counting<'a> {
             acls,
             others_below,
             storages,
+            storages_unreadable,
             exports,
             containers,
             users,

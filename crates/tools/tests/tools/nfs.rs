@@ -49,7 +49,12 @@ fn a_file_with_everything_odd_is_read_as_the_server_read_it() {
 
 #[test]
 fn what_is_no_export_is_an_error_that_names_the_line() {
-    for bad in ["relative 10.0.0.1(rw)", "\"/open 10.0.0.1(rw)"] {
+    for bad in [
+        "relative 10.0.0.1(rw)",
+        "/a 10.0.0.1(rw",
+        "/a 10.0.0.1(rw)x",
+        "/a 10.0.0.1(rw,noatime)",
+    ] {
         assert_eq!(nfs::parse_exports(bad).unwrap_err().line, bad);
     }
     for bad in ["/a", "/a  10.0.0.1", "/a  10.0.0.1(rw"] {
@@ -65,7 +70,7 @@ fn what_is_no_export_is_an_error_that_names_the_line() {
 #[test]
 fn lines_have_numbers_and_no_client_is_everybody() {
     let text = "# words\n/a 10.0.0.1(rw) \\\n  fd00::1(ro)\n\n/b\n/c -ro,sync\n";
-    let lines = nfs::parse_export_lines(text).unwrap();
+    let lines = nfs::parse_export_lines(text).lines;
     let lines: Vec<_> = lines
         .iter()
         .map(|line| format!("{} {} {}", line.number, line.path, line.clients.join(" ")))
@@ -78,6 +83,85 @@ fn lines_have_numbers_and_no_client_is_everybody() {
             "6 /c *(ro,sync)"
         ]
     );
+}
+
+/// A file, and what exportfs 2.6.2 exported of it beside what is told; `/g 10.0.0.3(ro)` is its last
+/// line.
+#[test]
+fn a_broken_line_costs_what_it_costs_with_the_real_tool() {
+    const REST: &str = ", and exportfs leaves out the rest of the file";
+    let no_option = |word: &str| format!("1: `{word}` is no export option{REST}");
+    let no_client = |number, word: &str| {
+        format!("{number}: `{word}` is no client with options in parentheses{REST}")
+    };
+    for (text, exported, told) in [
+        (
+            "a 10.0.0.1(rw)",
+            "/g 10.0.0.3",
+            "1: its path is not absolute".to_owned(),
+        ),
+        (
+            "/a 10.0.0.1 (rw)",
+            "/a 10.0.0.1 , /g 10.0.0.3",
+            String::new(),
+        ),
+        ("/a 10.0.0.1(rw,noatime)", "", no_option("noatime")),
+        ("/a 10.0.0.1(ro,,sync)", "", no_option("")),
+        ("/a 10.0.0.1(RO)", "", no_option("RO")),
+        ("/a 10.0.0.1(sec=foo)", "", no_option("sec=foo")),
+        ("/a 10.0.0.1(fsid=zz)", "", no_option("fsid=zz")),
+        ("/a 10.0.0.1(anonuid=x)", "", no_option("anonuid=x")),
+        ("/a -ro,bogus 10.0.0.2(rw)", "", no_option("bogus")),
+        (
+            "/a 10.0.0.1(rw) 10.0.0.2(bogus) 10.0.0.4(rw)",
+            "/a 10.0.0.1",
+            no_option("bogus"),
+        ),
+        (
+            "/a 10.0.0.1(rw) \\\n 10.0.0.2(rw)x",
+            "/a 10.0.0.1",
+            no_client(2, "10.0.0.2(rw)x"),
+        ),
+        ("/a 10.0.0.1(rw", "", no_client(1, "10.0.0.1(rw")),
+        ("/a 10.0.0.1(rw)#c", "", no_client(1, "10.0.0.1(rw)#c")),
+        ("/a 10.0.0.1( ro )", "", no_client(1, "10.0.0.1(")),
+        (
+            "/a 10.0.0.1(sec=krb5p,rw,sec=sys,ro)",
+            "/a 10.0.0.1, /g 10.0.0.3",
+            String::new(),
+        ),
+        (
+            "/a 10.0.0.1(ro,)  # c\r\n\r\n# /x *(rw)\r",
+            "/a 10.0.0.1, /g 10.0.0.3",
+            String::new(),
+        ),
+        (
+            "/a @grp(ro) host[1-3](ro) *.x.org",
+            "/a @grp host[1-3] *.x.org, /g 10.0.0.3",
+            String::new(),
+        ),
+        (
+            "\"/a\" \"10.0.0.1\"(ro)",
+            "/a 10.0.0.1, /g 10.0.0.3",
+            String::new(),
+        ),
+        (
+            "\"/a 10.0.0.1(rw)",
+            "",
+            "1: a quote in it has no end".to_owned(),
+        ),
+    ] {
+        let found = nfs::parse_export_lines(&format!("{text}\n/g 10.0.0.3(ro)\n"));
+        let lines = found.lines.iter().map(|line| {
+            let clients = line.clients.iter();
+            let clients: Vec<_> = clients.map(|it| nfs::split_client(it).unwrap().0).collect();
+            format!("{} {}", line.path, clients.join(" "))
+        });
+        assert_eq!(lines.collect::<Vec<_>>().join(", "), exported, "{text}");
+        let unread = found.unread.iter();
+        let unread = unread.map(|line| format!("{}: {}", line.number, line.reason));
+        assert_eq!(unread.collect::<Vec<_>>().join("; "), told, "{text}");
+    }
 }
 
 #[test]

@@ -93,6 +93,8 @@ fn the_nodes_of_a_cluster_are_read() {
     let nodes = |text| Vec::from_iter(pve::parse_members(text).unwrap());
     assert_eq!(nodes(cluster), ["pve1", "pve2"]);
     assert_eq!(nodes(alone), ["pve1"]);
+    let down = "{\n\"nodename\": \"pve1\",\n\"version\": 0\n}\n";
+    assert!(nodes(down).is_empty());
     for bad in ["", "{}", "[]"] {
         let error = pve::parse_members(bad).unwrap_err();
         assert!(error.to_string().contains("list of members"), "{error}");
