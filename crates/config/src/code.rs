@@ -16,6 +16,7 @@ codes! {
         SchemaInvalidValue = "phoenix::schema::invalid-value",
         SchemaDuplicateKey = "phoenix::schema::duplicate-key",
         SchemaConflict = "phoenix::schema::conflict",
+        SchemaNoConfiguration = "phoenix::schema::no-configuration",
         PropertyUnknown = "phoenix::property::unknown",
         PropertyReadOnly = "phoenix::property::read-only",
         PropertyWrongType = "phoenix::property::wrong-type",

@@ -22,9 +22,11 @@ mod normalize;
 pub mod pointer;
 pub mod report;
 pub mod schema;
+mod sections;
 pub mod source;
 mod stream;
 pub mod suggest;
 pub mod written;
 
 pub use load::{Loaded, MAX_BYTES, load, load_lxc_configs, load_owned};
+pub use sections::Sections;

@@ -16,8 +16,9 @@ use crate::model::{BindMount, Config};
 use crate::normalize::Ahead;
 use crate::pointer::Pointer;
 use crate::schema::Verdict;
+use crate::sections::{self, Sections};
 use crate::source::{self, SourceFile};
-use crate::{check, normalize, schema, stream, suggest};
+use crate::{check, normalize, schema, stream};
 
 /// The largest file that is read, in bytes: room for a million datasets.
 pub const MAX_BYTES: usize = 256 * 1024 * 1024;
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub source: SourceFile,
     /// Everything that was found, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// Which of its top-level keys are read, as far as it is JSON.
+    pub sections: Sections,
     config: Option<Config>,
 }
 
@@ -91,22 +94,28 @@ fn stopped_at((source, diagnostic): (SourceFile, Diagnostic)) -> Loaded {
     finish(source, vec![diagnostic], None)
 }
 
+/// What a document says, and everything that is wrong with it.
+struct Read {
+    config: Config,
+    findings: Vec<Finding>,
+    sections: Sections,
+}
+
 /// The thorough way, which finds everything that is wrong.
-fn load_with(source: SourceFile, read: impl FnOnce(Value) -> (Config, Vec<Finding>)) -> Loaded {
+fn load_with(source: SourceFile, read: impl FnOnce(Value) -> Read) -> Loaded {
     let parsed = source::parse(source);
     let read = parsed.is_json.then(|| read(parsed.value));
     finish(parsed.source, parsed.diagnostics, read)
 }
 
-fn finish(
-    source: SourceFile,
-    mut diagnostics: Vec<Diagnostic>,
-    read: Option<(Config, Vec<Finding>)>,
-) -> Loaded {
+fn finish(source: SourceFile, mut diagnostics: Vec<Diagnostic>, read: Option<Read>) -> Loaded {
     let mut config = None;
-    if let Some((read, findings)) = read {
-        diagnostics.extend(findings.into_iter().map(|one| resolve(&source, one)));
-        config = Some(read);
+    let mut sections = Sections::default();
+    if let Some(read) = read {
+        let findings = read.findings.into_iter();
+        diagnostics.extend(findings.map(|one| resolve(&source, one)));
+        config = Some(read.config);
+        sections = read.sections;
     }
     diagnostics.sort_by(|a, b| order(a).cmp(&order(b)));
     diagnostics.dedup();
@@ -117,6 +126,7 @@ fn finish(
     Loaded {
         source,
         diagnostics,
+        sections,
         config,
     }
 }
@@ -150,24 +160,31 @@ fn order(diagnostic: &Diagnostic) -> (Option<usize>, Severity, Code, &str) {
 
 /// The configuration of a text in which nothing stops anybody, read while its datasets come in.
 /// `None` is for everything that has to be looked at as a whole.
-fn read_ahead(text: &str) -> Option<(Config, Vec<Finding>)> {
+fn read_ahead(text: &str) -> Option<Read> {
     let mut ahead = Ahead::default();
     let document = stream::read(text, &mut |index, dataset| ahead.push(index, dataset))?;
     // The first stands for more than it says; the second says something about every dataset.
     if is_bare_zfs(&document) || document.get("proxmox_storage_ids").is_some() {
         return None;
     }
-    let mut findings = near_misses(&document);
+    let mut findings = sections::findings(&document);
     let file = Option::<File>::deserialize(&document).ok()??;
     let config = translated(&document, file, ahead, BTreeSet::new(), &mut findings);
-    Some((config, findings))
+    Some(Read {
+        config,
+        findings,
+        sections: Sections::of(&document),
+    })
 }
 
 /// The configuration that a JSON document declares, as far as it can be understood.
-fn read(mut document: Value) -> (Config, Vec<Finding>) {
-    let mut findings = near_misses(&document);
+fn read(mut document: Value) -> Read {
+    let mut findings = sections::findings(&document);
+    let mut sections = Sections::of(&document);
     let bare = is_bare_zfs(&document);
     if bare {
+        findings.clear();
+        sections = Sections::bare_zfs();
         document = serde_json::json!({ "zfs": document });
     }
     let Verdict {
@@ -181,7 +198,11 @@ fn read(mut document: Value) -> (Config, Vec<Finding>) {
         findings = findings.into_iter().map(without_zfs).collect();
         findings.push(bare_zfs());
     }
-    (config, findings)
+    Read {
+        config,
+        findings,
+        sections,
+    }
 }
 
 /// The model of a file, with what is wrong with it when all of it is known.
@@ -197,6 +218,7 @@ fn translated(
     let (config, found) = normalize::normalize(file, ahead, removed, default_subnet(document));
     let found = found.into_iter().chain(check::run(&config));
     findings.extend(found.filter(|one| !(has_pools && one.code == Code::PoolNone)));
+    sections::without_what_follows(document, findings);
     config
 }
 
@@ -207,7 +229,8 @@ fn default_subnet(document: &Value) -> Option<String> {
 }
 
 /// The base configuration with the bind mounts of another document's containers.
-fn read_lxc_configs(mut document: Value, base: &Config) -> (Config, Vec<Finding>) {
+fn read_lxc_configs(mut document: Value, base: &Config) -> Read {
+    let sections = Sections::of(&document);
     let verdict = schema::check(&mut document);
     let mut findings = verdict.findings;
     let file = typed(&document, &mut findings);
@@ -233,7 +256,11 @@ fn read_lxc_configs(mut document: Value, base: &Config) -> (Config, Vec<Finding>
             findings.push(finding);
         }
     }
-    (config, findings)
+    Read {
+        config,
+        findings,
+        sections,
+    }
 }
 
 fn what_is_mounted(mount: &BindMount) -> (u32, &str, &Utf8Path) {
@@ -263,27 +290,6 @@ fn mentions_pools(document: &Value, removed: &BTreeSet<Pointer>) -> bool {
         || [Pointer::root(), zfs.key("pools"), zfs]
             .iter()
             .any(|at| removed.contains(at))
-}
-
-/// Top-level keys that are no section of phoenix but look like one.
-fn near_misses(document: &Value) -> Vec<Finding> {
-    const SECTIONS: [&str; 4] = ["bind_mounts", "nfs", "nvme", "zfs"];
-    let keys = document.as_object().into_iter().flat_map(|map| map.keys());
-    keys.filter(|key| !SECTIONS.contains(&key.as_str()))
-        .filter_map(|key| {
-            let near = suggest::nearest(key, SECTIONS)?;
-            Some(
-                Finding::warning(
-                    Code::SchemaUnknownKey,
-                    format!("the section `{key}` is not read; it looks like `{near}`"),
-                )
-                .help(format!(
-                    "rename it to `{near}` if that is meant; other tools' sections are left alone"
-                ))
-                .at_key(&Pointer::root().key(key), "not a section of phoenix"),
-            )
-        })
-        .collect()
 }
 
 /// Whether the document is the `zfs` section by itself, as one era of scripts piped it.

@@ -66,6 +66,9 @@ pub struct ConfigSource {
     pub name: String,
     /// SHA-256 of the file's bytes in hexadecimal.
     pub sha256: String,
+    /// Its top-level keys that phoenix does not read, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_read: Vec<String>,
 }
 
 /// The plan in numbers.

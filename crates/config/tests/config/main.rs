@@ -14,6 +14,7 @@ mod invalid;
 mod laws;
 mod rendering;
 mod schema;
+mod sections;
 mod syntax;
 
 use std::fmt::Write;

@@ -49,8 +49,9 @@ impl ValidFile {
     /// # Errors
     /// When it is invalid.
     pub(crate) fn check(terminal: &Terminal, input: Input) -> Result<Self, Failure> {
-        let source = ConfigSource::of(&input.name, &input.bytes);
+        let mut source = ConfigSource::of(&input.name, &input.bytes);
         let loaded = load_owned(&input.name, input.bytes);
+        source.not_read.clone_from(&loaded.sections.not_read);
         Ok(Self {
             main: checked(terminal, source, loaded)?,
             lxc: None,
@@ -68,8 +69,9 @@ impl ValidFile {
     ) -> Result<Self, Failure> {
         if let Some(path) = &args.lxc_config {
             let input = config_file::read(terminal, Some(path))?;
-            let source = ConfigSource::of(&input.name, &input.bytes);
+            let mut source = ConfigSource::of(&input.name, &input.bytes);
             let loaded = load_lxc_configs(&input.name, &input.bytes, self.config()?);
+            source.not_read.clone_from(&loaded.sections.not_read);
             self.lxc = Some(checked(terminal, source, loaded)?);
         }
         Ok(self)
@@ -85,6 +87,12 @@ impl ValidFile {
                 diagnostics::warnings(&file.loaded, terminal)
             });
         }
+    }
+
+    /// Whether one of the files has a section that phoenix reads.
+    pub(crate) fn has_sections(&self) -> bool {
+        let mut files = std::iter::once(&self.main).chain(&self.lxc);
+        files.any(|file| !file.loaded.sections.read.is_empty())
     }
 
     /// The configuration, that of both files where there are two.

@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use phoenix::code::EndCode;
 use phoenix::planner::plan::Action;
+use phoenix::zfs::text::visible;
 use phoenix::{ExitStatus, Plan};
 
 use super::args::{Format, StatusArgs};
 use super::diagnostics::counted;
+use super::failure::Failure;
 use super::output::Terminal;
 use super::prepare::{self, ValidFile};
 use super::{CommandResult, host};
@@ -17,12 +20,17 @@ use super::{CommandResult, host};
 /// When the file is unusable or the host gives no answer.
 pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
     let file = ValidFile::read(terminal, &args.file, &args.lxc)?;
+    if !file.has_sections() {
+        let message = "the file has none of phoenix's sections, so there is nothing to compare";
+        return Err(Failure::new(EndCode::ConfigInvalid, message)
+            .help("phoenix reads zfs, nfs, bind_mounts and nvme; is it the right file?"));
+    }
     let host = host::open(&args.host)?.host;
     let plan = prepare::plan(&file, &*host, &args.scope, None)?;
     match args.format.format {
         Format::Json => terminal.pieces(|to| plan.write_json(to))?,
         Format::Text if terminal.quiet && plan.is_empty() => {}
-        Format::Text => terminal.data(&text(&plan))?,
+        Format::Text => terminal.data(&format!("{}{}", text(&plan), left(&plan)))?,
     }
     Ok(if plan.is_empty() {
         ExitStatus::Done
@@ -33,7 +41,13 @@ pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
 
 fn text(plan: &Plan) -> String {
     if plan.is_empty() {
-        return format!("{}: the host matches the file.\n", plan.node);
+        let compared = plan.summary.unchanged + plan.summary.waiting > 0;
+        let answer = if compared {
+            "the host matches the file"
+        } else {
+            "the file declares nothing that could be compared"
+        };
+        return format!("{}: {answer}.\n", plan.node);
     }
     let differing = plan.steps.len() + plan.refusals.len();
     let mut text = format!("{}: {} from the file.\n", plan.node, differs(differing));
@@ -58,6 +72,14 @@ fn text(plan: &Plan) -> String {
         let _ = writeln!(text, "  refused  {}  {}", refusal.id, refusal.reason);
     }
     text
+}
+
+/// What of the files was left to others.
+fn left(plan: &Plan) -> String {
+    match plan.not_read() {
+        keys if keys.is_empty() => String::new(),
+        keys => format!("  not read  {}\n", visible(&keys.join(", "))),
+    }
 }
 
 fn differs(count: usize) -> String {

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 
-use crate::scenario::Scenario;
+use crate::scenario::{EXAMPLE, Scenario};
 
 /// Validates bytes and returns standard output; the file must be refused.
 #[track_caller]
@@ -166,4 +166,55 @@ fn a_thousand_problems_are_all_told_and_the_first_ones_drawn() {
     }
     let drawn = run.stdout.matches("╰────").count();
     assert_eq!(drawn, 100, "the others get a line each");
+}
+
+/// A file of somebody else's declares nothing, and nothing differs from the host.
+#[test]
+fn a_host_never_matches_a_file_that_declares_nothing() {
+    let scenario = Scenario::with_config(EXAMPLE);
+    scenario
+        .run("plan --host sim:host.json --out saved.json")
+        .expect_code(0);
+    for (name, text, code) in [
+        ("empty.json", "{}", 3),
+        ("package.json", r#"{"name": "x", "version": "1.0.0"}"#, 3),
+        ("misnamed.json", r#"{"exports": [], "mounts": []}"#, 3),
+        ("no-pools.json", r#"{"zfs": {"pools": []}}"#, 0),
+        ("saved.json", "", 3),
+    ] {
+        if !text.is_empty() {
+            scenario.write(name, text);
+        }
+        let run = scenario
+            .run(&format!("status {name} --host sim:host.json"))
+            .expect_code(code);
+        assert!(!run.stdout.contains("matches"), "{name}: {run:#?}");
+        let plan = scenario.run(&format!("plan {name} --host sim:host.json"));
+        assert!(!plan.stdout.contains("matches"), "{name}: {plan:#?}");
+    }
+}
+
+#[test]
+fn what_of_a_file_is_left_to_others_is_told() {
+    let scenario = Scenario::empty();
+    let file = r#"{"zfs": {"arc_max": "1G", "pools": []}, "users": [], "exports\n": []}"#;
+    scenario.write("mine.json", file);
+    scenario
+        .run("apply mine.json --yes --host sim:host.json")
+        .expect_code(0);
+    let status = scenario
+        .run("status mine.json --host sim:host.json")
+        .expect_code(0);
+    assert_eq!(
+        status.stdout,
+        "pve-sim: the host matches the file.\n  not read  exports\\n, users\n"
+    );
+    let plan = scenario
+        .run("plan mine.json --host sim:host.json")
+        .expect_code(0);
+    assert!(
+        plan.stdout
+            .ends_with("No changes. The host matches the file.\nNot read: exports\\n, users.\n"),
+        "{plan:#?}"
+    );
 }

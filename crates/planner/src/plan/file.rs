@@ -1,5 +1,6 @@
 //! Plans as files: the id that seals a plan, and reading one back without trusting it.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use schemars::schema_for;
@@ -99,11 +100,19 @@ impl ConfigSource {
         Self {
             name: name.to_owned(),
             sha256: canonical::sha256_of(bytes),
+            not_read: Vec::new(),
         }
     }
 }
 
 impl Plan {
+    /// The top-level keys of its files that phoenix does not read, sorted.
+    pub fn not_read(&self) -> Vec<&str> {
+        let files = std::iter::once(&self.config).chain(&self.lxc_config);
+        let keys = files.flat_map(|file| &file.not_read).map(String::as_str);
+        Vec::from_iter(BTreeSet::from_iter(keys))
+    }
+
     /// Whether there is nothing to do and nothing in the way.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.refusals.is_empty()

@@ -29,8 +29,16 @@ pub fn plan_pieces(plan: &Plan, style: Style) -> impl Iterator<Item = String> {
     let notes = plan.notes.iter().map(move |note| note_block(note, style));
     let says_nothing = plan.is_empty() && plan.notes.is_empty();
     let gap = if says_nothing { "" } else { "\n" };
-    let end = std::iter::once_with(move || format!("{gap}{}\n", last_line(plan)));
+    let end = std::iter::once_with(move || format!("{gap}{}\n{}", last_line(plan), left(plan)));
     steps.chain(refusals).chain(notes).chain(end)
+}
+
+/// What of the files was left to others; empty if there is nothing.
+fn left(plan: &Plan) -> String {
+    match plan.not_read() {
+        keys if keys.is_empty() => String::new(),
+        keys => format!("Not read: {}.\n", visible(&keys.join(", "))),
+    }
 }
 
 fn last_line(plan: &Plan) -> String {
@@ -44,6 +52,7 @@ fn last_line(plan: &Plan) -> String {
     } = plan.summary;
     if plan.is_empty() {
         return match waiting {
+            0 if unchanged == 0 => "No changes. There is nothing to compare.".to_owned(),
             0 => "No changes. The host matches the file.".to_owned(),
             _ => format!("No changes. {waiting} waiting, {unchanged} unchanged."),
         };
