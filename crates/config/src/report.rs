@@ -1,7 +1,10 @@
-//! Diagnostics in the forms that others take: miette for people, JSON for programs.
+//! Diagnostics in the forms that others take: miette for people, JSON for programs, and what continuous
+//! integration shows beside the code.
 //!
 //! Owns the translation only. Colours, width and where the text goes are the caller's decision,
 //! who passes a [`Report`] to a handler of miette.
+
+mod ci;
 
 use std::fmt;
 
@@ -11,6 +14,8 @@ use miette::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+
+pub use ci::{github, sarif};
 
 use crate::Loaded;
 use crate::diagnostic::{Diagnostic, Severity};

@@ -87,7 +87,7 @@ impl Wanted {
     fn from_input(terminal: &Terminal, args: &ApplyArgs, input: Input) -> Result<Self, Failure> {
         if !is_plan(&input.bytes) {
             let file = ValidFile::check(terminal, input)?.with_lxc_config(terminal, &args.lxc)?;
-            file.tell_warnings(terminal);
+            file.tell_warnings(terminal, args.strict)?;
             return Ok(Self::File(Box::new(file)));
         }
         let scoped = !args.scope.target.is_empty() || !args.scope.exclude.is_empty();

@@ -171,12 +171,39 @@ pub(crate) enum Mode {
 
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
-    #[command(flatten)]
-    pub(crate) file: FileArgs,
+    /// The configurations; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<Utf8PathBuf>,
+    /// The same as FILE.
+    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    pub(crate) config: Option<Utf8PathBuf>,
     #[command(flatten)]
     pub(crate) lxc: LxcConfigArgs,
     #[command(flatten)]
-    pub(crate) format: FormatArgs,
+    pub(crate) strict: StrictArgs,
+    /// For people, for programs, for the annotations of GitHub, or for a code scanner.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+/// How warnings about a file count.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct StrictArgs {
+    /// Refuse a file that draws a warning, as if it were invalid.
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+}
+
+/// The forms of what is wrong with a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    #[default]
+    Text,
+    Json,
+    /// Workflow commands, which GitHub shows beside the code.
+    Github,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +223,8 @@ pub(crate) struct PlanArgs {
     /// Also save the plan, for `phoenix apply PLAN`.
     #[arg(short, long, value_name = "PLAN")]
     pub(crate) out: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) strict: StrictArgs,
     /// Exit with 2 when there is something to do.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -215,6 +244,8 @@ pub(crate) struct ApplyArgs {
     pub(crate) consent: ConsentArgs,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) strict: StrictArgs,
     /// Print the dependency graph and do nothing else. Needs no host.
     #[arg(
         long,

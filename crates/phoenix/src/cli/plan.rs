@@ -21,7 +21,7 @@ use super::{CommandResult, host};
 /// When the file is unusable, the host gives no answer, or the plan cannot be saved.
 pub(crate) fn run(terminal: &Terminal, args: &PlanArgs) -> CommandResult {
     let file = ValidFile::read(terminal, &args.file, &args.lxc)?;
-    file.tell_warnings(terminal);
+    file.tell_warnings(terminal, args.strict)?;
     let host = host::open(&args.host)?.host;
     let plan = prepare::plan(&file, &*host, &args.scope, Some(&args.consent))?;
     match args.format.format {

@@ -12,7 +12,7 @@ use phoenix::planner::plan::ConfigSource;
 use phoenix::planner::{GrantProblem, Grants, grant_problems, unknown_addresses};
 use phoenix::{Config, Host, Loaded, Observed, Plan, PlanOptions};
 
-use super::args::{Allowance, ConsentArgs, FileArgs, LxcConfigArgs, Mode, ScopeArgs};
+use super::args::{Allowance, ConsentArgs, FileArgs, LxcConfigArgs, Mode, ScopeArgs, StrictArgs};
 use super::config_file::{self, Input};
 use super::diagnostics;
 use super::failure::Failure;
@@ -79,13 +79,30 @@ impl ValidFile {
 
     /// Tells the warnings that the files draw, one line each, with their text in a verbose run.
     /// Commands that say what would be done do this; the others are about something else.
-    pub(crate) fn tell_warnings(&self, terminal: &Terminal) {
+    ///
+    /// # Errors
+    /// When there are some and the user wants none.
+    pub(crate) fn tell_warnings(
+        &self,
+        terminal: &Terminal,
+        strict: StrictArgs,
+    ) -> Result<(), Failure> {
         for file in std::iter::once(&self.main).chain(&self.lxc) {
             terminal.talk(&if terminal.verbose {
                 diagnostics::drawn(&file.loaded, terminal.stderr_color, terminal.width)
             } else {
                 diagnostics::warnings(&file.loaded, terminal)
             });
+        }
+        let files = std::iter::once(&self.main).chain(&self.lxc);
+        let mut denied = files.filter(|file| strict.denies(&file.loaded));
+        match denied.next() {
+            Some(file) => {
+                let summary = diagnostics::summary(&file.loaded);
+                let message = format!("{} --deny-warnings refuses that.", summary.trim_end());
+                Err(Failure::new(EndCode::ConfigInvalid, message))
+            }
+            None => Ok(()),
         }
     }
 
@@ -164,6 +181,13 @@ impl ValidFile {
             targets: scope.target.clone(),
             excludes: scope.exclude.clone(),
         })
+    }
+}
+
+impl StrictArgs {
+    /// Whether the file draws warnings, and none are wanted.
+    pub(crate) fn denies(self, loaded: &Loaded) -> bool {
+        self.deny_warnings && loaded.warning_count() > 0
     }
 }
 

@@ -218,3 +218,95 @@ fn what_of_a_file_is_left_to_others_is_told() {
         "{plan:#?}"
     );
 }
+
+const SOUND: &str = r#"{"zfs": {"arc_max": "1G",
+  "pools": [{"name": "tank", "raid_level": "single", "disks": ["nvme-x"]}]}}"#;
+const WARNED: &str = r#"{"zfs": {"arc_max": "1G", "pools": []}}"#;
+const WRONG: &str = r#"{"zfs": {
+  "pools": [{"name": "ta,nk", "raid_level": "single", "disks": ["nvme-x"]}]}}"#;
+
+#[test]
+fn many_files_are_checked_in_one_run() {
+    let scenario = Scenario::empty();
+    for (name, text) in [("a.json", SOUND), ("b.json", WRONG), ("c.json", WARNED)] {
+        scenario.write(name, text);
+    }
+    let run = scenario
+        .run("validate a.json b.json missing.json c.json")
+        .expect_code(3);
+    for said in [
+        "a.json is valid.",
+        "b.json is invalid: 1 error",
+        "c.json is valid, with 1 warning",
+    ] {
+        assert!(run.stdout.contains(said), "{said}: {run:#?}");
+    }
+    assert!(run.stderr.contains("missing.json"), "{run:#?}");
+    let json = scenario
+        .run("validate --format json a.json b.json c.json")
+        .expect_code(3)
+        .json();
+    assert_eq!(
+        (&json["error_count"], &json["warning_count"]),
+        (&1.into(), &1.into())
+    );
+    scenario
+        .run("validate a.json b.json --lxc-config c.json")
+        .expect_code(64);
+}
+
+#[test]
+fn a_build_may_want_no_warnings() {
+    let scenario = Scenario::empty();
+    for (name, text, code) in [("sound.json", SOUND, 0), ("warned.json", WARNED, 3)] {
+        scenario.write(name, text);
+        for command in [
+            "validate",
+            "plan --host sim:h.json",
+            "apply --yes --host sim:h.json",
+        ] {
+            let run = scenario.run(&format!("{command} {name} --deny-warnings"));
+            let is_refused = run.code == 3;
+            assert_eq!(is_refused, code == 3, "{command}: {run:#?}");
+            let said = format!("{}{}", run.stdout, run.stderr);
+            assert_eq!(
+                said.contains("with 1 warning"),
+                is_refused,
+                "{command}: {run:#?}"
+            );
+        }
+        scenario.run(&format!("validate {name}")).expect_code(0);
+    }
+}
+
+#[test]
+fn what_is_wrong_comes_in_the_forms_of_continuous_integration() {
+    let scenario = Scenario::empty();
+    scenario.write("a,b.json", WRONG);
+    let run = scenario
+        .run("validate a,b.json --format github")
+        .expect_code(3);
+    let line = run.stdout.lines().next().unwrap_or_default();
+    assert!(
+        line.starts_with(
+            "::error file=a%2Cb.json,line=2,col=22,title=phoenix%3A%3Apool%3A%3Ainvalid-name::the pool name"
+        ),
+        "{line}"
+    );
+    assert_eq!(run.stdout.lines().count(), 1, "{run:#?}");
+    let log = scenario
+        .run("validate a,b.json --format sarif")
+        .expect_code(3)
+        .json();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(log["version"], "2.1.0");
+    assert_eq!(result["level"], "error");
+    assert_eq!(result["ruleId"], "phoenix::pool::invalid-name");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "a,b.json");
+    assert_eq!(place["region"]["startLine"], 2);
+    assert_eq!(
+        log["runs"][0]["tool"]["driver"]["rules"][0]["id"],
+        result["ruleId"]
+    );
+}
