@@ -116,6 +116,8 @@ codes! {
         StorageNoProxmox = "phoenix::storage::no-proxmox",
         StorageAllNodes = "phoenix::storage::all-nodes",
         StorageNotHere = "phoenix::storage::not-here",
+        StorageOtherNodes = "phoenix::storage::other-nodes",
+        StorageNoQuorum = "phoenix::storage::no-quorum",
         StorageUnknownNode = "phoenix::storage::unknown-node",
         ExportNoServer = "phoenix::export::no-server",
         ExportPathMissing = "phoenix::export::path-missing",

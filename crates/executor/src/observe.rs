@@ -75,7 +75,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
     let proxmox = || {
         both(
             || shares::storages(host, wanted),
-            || shares::nodes(host, wanted),
+            || shares::cluster(host, wanted),
         )
     };
     let users = || {
@@ -85,14 +85,16 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
         )
     };
     let (machine, (proxmox, users)) = both(machine, || both(proxmox, users));
-    let ((storage, basics), (storages, nodes), (containers, exports)) = (machine, proxmox, users);
+    let ((storage, basics), (storages, cluster), (containers, exports)) = (machine, proxmox, users);
     // In a fixed order, so that the same trouble always gives the same message.
     let basics = basics.map_err(about("names, memory and limits"))?;
     let storage = storage?;
     let storages = storages.map_err(about("the Proxmox storages"))?;
+    let cluster = cluster.map_err(about("the Proxmox cluster"))?;
     Ok(Observed {
         node: basics.node,
-        nodes: nodes.map_err(about("the Proxmox cluster"))?,
+        quorate: cluster.as_ref().map(|cluster| cluster.quorate),
+        nodes: cluster.map(|cluster| cluster.nodes).unwrap_or_default(),
         memory: basics.memory,
         pools: storage.facts.pools,
         importable: storage.importable,

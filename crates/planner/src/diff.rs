@@ -22,16 +22,19 @@ mod pool;
 mod property;
 mod select;
 mod storage;
+mod storage_nodes;
 mod unread;
 mod verdict;
 
 use phoenix_config::address::Address;
+use phoenix_config::code::Code;
+use phoenix_config::diagnostic::Severity;
 use phoenix_config::model::Config;
 
 use crate::graph::{Graph, graph};
 use crate::object::{Object, objects};
 use crate::observed::{Observed, digest};
-use crate::plan::{Action, ConfigSource, FORMAT, Plan, Refusal, Step, Summary};
+use crate::plan::{Action, ConfigSource, FORMAT, Note, Operation, Plan, Refusal, Step, Summary};
 use crate::refusal::RefusalCode;
 use crate::wanted::wanted;
 
@@ -41,6 +44,7 @@ pub(crate) use mount_value::MountValue;
 pub(crate) use permissions::{CONTENTS, LIKE_THE_DIRECTORY, mode_text};
 pub(crate) use pool::{ROOT, whole_disk};
 pub use select::unknown_addresses;
+pub(crate) use storage::ALL_NODES;
 pub(crate) use unread::lines as unread_lines;
 
 use facts::Facts;
@@ -91,6 +95,7 @@ fn assemble(config: &Config, observed: &Observed, options: &PlanOptions) -> Asse
         }
     }
     let of_host = [
+        no_quorum(&assembly, observed),
         export::left_over(config, &observed.exports),
         unread::note(observed),
     ];
@@ -99,6 +104,26 @@ fn assemble(config: &Config, observed: &Observed, options: &PlanOptions) -> Asse
         .flatten()
         .for_each(|note| assembly.notes.add(note));
     assembly
+}
+
+/// Proxmox lets nothing be changed then, and every step on its storages and containers would fail.
+fn no_quorum(assembly: &Assembly, observed: &Observed) -> Option<Note> {
+    let changes = |step: &Step| {
+        matches!(
+            step.operation,
+            Operation::AddStorage(_) | Operation::SetStorage(_) | Operation::SetMount(_)
+        )
+    };
+    let fails = observed.quorate == Some(false) && assembly.steps.iter().any(changes);
+    fails.then(|| Note {
+        id: None,
+        code: Code::StorageNoQuorum,
+        severity: Severity::Warning,
+        message:
+            "the Proxmox cluster has no quorum: its storages and containers cannot be changed now"
+                .to_owned(),
+        help: Some("look at what pvecm status says, and apply when the nodes are back".to_owned()),
+    })
 }
 
 fn judge(object: Object<'_>, facts: &Facts<'_>, notes: &mut Notes) -> Verdict {

@@ -26,6 +26,10 @@ pub struct Observed {
     /// Every node of the Proxmox cluster, this one included; empty when that is not known.
     #[serde(default)]
     pub nodes: BTreeSet<String>,
+    /// Whether Proxmox lets its files be changed now: enough nodes of the cluster are there. `None`
+    /// without a cluster file system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorate: Option<bool>,
     /// Installed memory in bytes.
     pub memory: u64,
     /// Every imported pool, by name.

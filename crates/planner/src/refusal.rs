@@ -35,6 +35,7 @@ phoenix_config::codes! {
         PrincipalUnknown = "phoenix::refused::principal-unknown",
         IdsNotMapped = "phoenix::refused::ids-not-mapped",
         ToolMissing = "phoenix::refused::tool-missing",
+        StorageWouldBeLost = "phoenix::refused::storage-would-be-lost",
         StoragesUnreadable = "phoenix::refused::storages-unreadable",
         StorageOther = "phoenix::refused::storage-other",
         ExportOtherOwner = "phoenix::refused::export-other-owner",

@@ -85,12 +85,23 @@ enum Meaning {
 fn meaning(name: &str, value: &str) -> Meaning {
     let text = || Meaning::Text(value.to_owned());
     match name {
-        "content" | "nodes" | "bwlimit" | "content-dirs" => Meaning::Words(words(value)),
+        "bwlimit" => Meaning::Words(words(value).iter().map(|word| limit(word)).collect()),
+        "content" | "nodes" | "content-dirs" => Meaning::Words(words(value)),
         "prune-backups" => Meaning::Words(kept(value)),
         "blocksize" => size::parse(value).map_or_else(|_| text(), Meaning::Bytes),
         "path" | "mountpoint" | "pool" => Meaning::Text(trimmed(value).to_owned()),
         _ => boolean(value).map_or_else(text, Meaning::Boolean),
     }
+}
+
+/// `restore=10.50` is `restore=10.5`.
+fn limit(word: &str) -> String {
+    let number = |(key, number): (&str, &str)| {
+        let number: f64 = number.parse().ok()?;
+        Some(format!("{key}={number}"))
+    };
+    let same = word.split_once('=').and_then(number);
+    same.unwrap_or_else(|| word.to_owned())
 }
 
 fn words(list: &str) -> BTreeSet<String> {
@@ -158,6 +169,8 @@ mod tests {
             ("prune-backups", "keep-all=1", "keep-last=0", true),
             ("prune-backups", "keep-all=1", "keep-last=1", false),
             ("bwlimit", "default=1,move=2", "move=2,default=1", true),
+            ("bwlimit", "restore=10.50", "restore=10.5", true),
+            ("bwlimit", "restore=10.5", "restore=10", false),
             ("content-dirs", "iso=a", "iso=b", false),
             ("max-protected-backups", "5", "5", true),
             ("max-protected-backups", "5", "-1", false),

@@ -11,7 +11,7 @@ mod mount;
 mod raw_mount;
 mod storage;
 
-pub use cluster::{MEMBERS_FILE, parse_members};
+pub use cluster::{Cluster, MEMBERS_FILE, parse_members};
 pub use container::{ContainerRow, container_conf_path, containers, parse_containers, set_mount};
 pub use container_conf::{ContainerConf, IdMap, IdMapKind, parse_container};
 pub use guest_devices::{Guest, GuestDevice, Named, guest_devices, parse_guest_devices};

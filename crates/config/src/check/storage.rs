@@ -179,7 +179,21 @@ fn content_place(storage: &Storage) -> Pointer {
 }
 
 fn nodes(storage: &Storage, findings: &mut Vec<Finding>) {
-    for node in storage.nodes.iter().filter(|node| !is_node(node)) {
+    if storage.nodes_exact && storage.nodes.is_none() {
+        findings.push(
+            Finding::error(
+                Code::StorageInvalidOption,
+                format!(
+                    "the storage \"{}\" has an exact list of nodes that is not there",
+                    storage.id
+                ),
+            )
+            .help("state `nodes`, or remove `nodes_exact`")
+            .at(&storage.origin.key("nodes_exact"), "of which nodes?"),
+        );
+    }
+    let named = storage.nodes.iter().flatten();
+    for node in named.filter(|node| !is_node(node)) {
         findings.push(
             Finding::error(
                 Code::StorageInvalidOption,

@@ -50,10 +50,10 @@ fn blocksize(storage: &Storage, value: &str) -> Finding {
         .at(&storage.option_origin("blocksize"), "not a block size")
 }
 
-/// Digits and at most one of k and m (pve-storage `ZFSPoolPlugin.pm` in Proxmox VE 9).
+/// Digits, the first not 0, and at most one of k and m (pve-storage `ZFSPoolPlugin.pm` in Proxmox VE 9).
 fn is_blocksize(text: &str) -> bool {
     let digits = text.strip_suffix(['k', 'K', 'm', 'M']).unwrap_or(text);
-    !digits.is_empty()
+    digits.starts_with(|first: char| matches!(first, '1'..='9'))
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && size::parse(text)
             .is_ok_and(|bytes| bytes.is_power_of_two() && BLOCK_SIZES.contains(&bytes))

@@ -24,9 +24,13 @@ pub(crate) struct Storage {
     /// `dir` can hold everything and has no default.
     #[schemars(extend("examples" = [["images", "rootdir"]]))]
     pub(crate) content: List<ContentType>,
-    /// The cluster nodes that have the storage. Default: all.
+    /// The cluster nodes that have the storage. They are added to those that it has, and only this
+    /// host is taken away; an empty list means all nodes. Default for a new storage: all.
     #[schemars(extend("examples" = [["pve1"]]))]
     pub(crate) nodes: List<String>,
+    /// Whether `nodes` is the whole list, and this file decides about the storage for all of them.
+    /// Default false.
+    pub(crate) nodes_exact: Option<bool>,
     /// Whether Proxmox leaves the storage alone. Default false.
     pub(crate) disable: Option<bool>,
     /// How fast Proxmox may copy to and from the storage.
@@ -71,16 +75,21 @@ pub(crate) struct Storage {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct BandwidthLimit {
     /// Everything that has no limit of its own.
-    pub(crate) default: Option<u64>,
+    #[schemars(range(min = 0))]
+    pub(crate) default: Option<f64>,
     /// Cloning a guest's disk.
-    pub(crate) clone: Option<u64>,
+    #[schemars(range(min = 0))]
+    pub(crate) clone: Option<f64>,
     /// Migrating a guest's disks.
-    pub(crate) migration: Option<u64>,
+    #[schemars(range(min = 0))]
+    pub(crate) migration: Option<f64>,
     /// Moving a guest's disk to another storage.
     #[serde(rename = "move")]
-    pub(crate) move_disk: Option<u64>,
+    #[schemars(range(min = 0))]
+    pub(crate) move_disk: Option<f64>,
     /// Restoring a backup.
-    pub(crate) restore: Option<u64>,
+    #[schemars(range(min = 0))]
+    pub(crate) restore: Option<f64>,
 }
 
 /// Which backups are kept. Short intervals come first, and a backup that is kept by one counts for

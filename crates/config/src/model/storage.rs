@@ -19,8 +19,10 @@ pub struct Storage {
     pub kind: StorageKind,
     /// What Proxmox may put on it.
     pub content: BTreeSet<Content>,
-    /// The cluster nodes that have it; empty means all.
-    pub nodes: BTreeSet<String>,
+    /// The cluster nodes that have it, if the file says so; empty means all.
+    pub nodes: Option<BTreeSet<String>>,
+    /// Whether those are all that have it, and the file decides for them.
+    pub nodes_exact: bool,
     /// The other options that the file states, by Proxmox's name and as Proxmox stores them:
     /// booleans as `0` and `1`, lists as `key=value,...`.
     pub options: BTreeMap<String, String>,

@@ -113,22 +113,39 @@ fn modern(
     let content_at = at.key("content");
     let options = storage_option::stated(&mut declared);
     let is_stated = declared.content.is_some() || context.is_removed(&content_at);
+    if declared.content.as_ref().is_some_and(Vec::is_empty) {
+        context.push(no_content(&content_at));
+    }
     let mut content: BTreeSet<_> = items(declared.content, &content_at)
         .map(|(_, content)| content_type(content))
         .collect();
     if !is_stated {
         content = default_content(context, kind, name, at, "content");
     }
+    let nodes_at = at.key("nodes");
+    let states_nodes = declared.nodes.is_some();
+    let nodes = items(declared.nodes, &nodes_at).map(|(_, node)| node);
+    let nodes = nodes.collect();
     Some(Storage {
         id: declared.id.unwrap_or_else(|| default_id(name, ids)),
         origin: at.clone(),
         kind,
         content,
         options,
-        nodes: items(declared.nodes, &at.key("nodes"))
-            .map(|(_, node)| node)
-            .collect(),
+        nodes: states_nodes.then_some(nodes),
+        nodes_exact: declared.nodes_exact.unwrap_or_default(),
     })
+}
+
+/// Proxmox would write `none`, and a storage that has that can never be activated again
+/// (pve-storage 9.1 `Plugin.pm`, `vtype_subdirs`).
+fn no_content(at: &Pointer) -> Finding {
+    Finding::error(
+        Code::StorageImpossibleContent,
+        "a Proxmox storage cannot hold nothing at all",
+    )
+    .help("name what Proxmox may put on it; to switch a storage off, say `\"disable\": true`")
+    .at(at, "empty")
 }
 
 /// The historic fields `proxmox_storage_type` and `proxmox_content_type`.
@@ -234,7 +251,8 @@ fn historic_storage(
         kind,
         content,
         options: BTreeMap::new(),
-        nodes: BTreeSet::new(),
+        nodes: None,
+        nodes_exact: false,
     }
 }
 

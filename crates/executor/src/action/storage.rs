@@ -47,11 +47,7 @@ pub(super) fn add(
             there.kind,
             kind.as_str()
         );
-        return Err(goal.because(
-            FailureCode::Exists,
-            reason,
-            "choose another id in the file, or remove the storage",
-        ));
+        return Err(goal.because(FailureCode::Exists, reason, "choose another id in the file"));
     }
     let left = differing(&there, options, &[]);
     if left.is_empty() {

@@ -12,7 +12,7 @@ use phoenix_planner::observed::{
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::nfs;
 use phoenix_tools::parse::{self, ReadError};
-use phoenix_tools::pve::{self, ContainerConf, IdMapKind, StorageRow};
+use phoenix_tools::pve::{self, Cluster, ContainerConf, IdMapKind, StorageRow};
 use phoenix_tools::systemd;
 
 /// The ids of an unprivileged container without lines of its own (pve-container `PVE/LXC.pm`,
@@ -69,15 +69,14 @@ pub(super) fn storages(host: &dyn Host, wanted: &Wanted) -> Result<Storages, Rea
     })
 }
 
-/// Every node of the Proxmox cluster; empty where no cluster file system says so.
-pub(super) fn nodes(host: &dyn Host, wanted: &Wanted) -> Result<BTreeSet<String>, ReadError> {
-    if !wanted.storages {
-        return Ok(BTreeSet::new());
+/// The Proxmox cluster; `None` where no cluster file system says so.
+pub(super) fn cluster(host: &dyn Host, wanted: &Wanted) -> Result<Option<Cluster>, ReadError> {
+    if !wanted.storages && wanted.containers.is_empty() {
+        return Ok(None);
     }
     let text = host.read_foreign(Utf8Path::new(pve::MEMBERS_FILE))?;
     // What makes no sense says nothing about the nodes, and stops nobody.
-    let nodes = text.and_then(|text| pve::parse_members(&text).ok());
-    Ok(nodes.unwrap_or_default())
+    Ok(text.and_then(|text| pve::parse_members(&text).ok()))
 }
 
 pub(crate) fn storage(row: StorageRow) -> ObservedStorage {

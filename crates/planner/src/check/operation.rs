@@ -39,7 +39,11 @@ pub(super) fn impossible(operation: &Operation) -> Option<String> {
         Operation::SetStorage(set) => word(&set.storage)
             .or_else(|| storage_options(&set.options))
             .or_else(|| {
-                let other = set.delete.iter().find(|name| *name != OLD_MKDIR)?;
+                let may_go = [OLD_MKDIR, "nodes"];
+                let other = set
+                    .delete
+                    .iter()
+                    .find(|name| !may_go.contains(&name.as_str()))?;
                 Some(format!("removes the storage's option \"{other}\""))
             }),
         Operation::SetExport(set) => export(set),

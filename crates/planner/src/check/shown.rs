@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use phoenix_zfs::property::Value;
 
 use crate::boot_order;
-use crate::diff::{CONTENTS, LIKE_THE_DIRECTORY, ROOT, acl_text, mode_text};
+use crate::diff::{ALL_NODES, CONTENTS, LIKE_THE_DIRECTORY, ROOT, acl_text, mode_text};
 use crate::export::split;
 use crate::plan::{
     CreateDataset, CreatePool, ImportPool, Operation, PlannedDisk, SetExport, SetPermissions,
@@ -65,7 +65,11 @@ fn done(operation: &Operation) -> Vec<Field> {
         Operation::AddStorage(add) => std::iter::once(field("type", add.kind.as_str()))
             .chain(pairs(&add.options, ""))
             .collect(),
-        Operation::SetStorage(set) => pairs(&set.options, "").collect(),
+        Operation::SetStorage(set) => {
+            let lifts = set.delete.iter().any(|name| name == "nodes");
+            let lifted = lifts.then(|| field("nodes", ALL_NODES));
+            pairs(&set.options, "").chain(lifted).collect()
+        }
         Operation::SetExport(set) => set.clients.iter().filter_map(|line| client(line)).collect(),
         Operation::SetMount(set) => vec![field(&set.key, &set.value)],
         Operation::SetArc(set) => {

@@ -102,6 +102,9 @@ fn existing(
     let properties = values(&differing);
     let moves = properties.contains_key("mountpoint") || properties.contains_key("canmount");
     let mount = mount(facts, dataset, live, moves, notes)?;
+    if live.mounted && moves {
+        check_storages_stay(facts, dataset, live, mount.as_deref())?;
+    }
     let mut changes: Vec<Change> = rows(differing).collect();
     if mount.is_some() && !live.mounted {
         changes.push(changed_field("mounted", Some("no"), "yes"));
@@ -240,6 +243,40 @@ fn mount(
         facts.check_place_is_free(name, target)?;
     }
     Ok(Some(target.to_owned()))
+}
+
+/// Proxmox never changes the path of a storage, and on the empty directory that a moved dataset leaves
+/// behind its guests and backups would be gone.
+fn check_storages_stay(
+    facts: &Facts<'_>,
+    dataset: &Dataset,
+    live: &ObservedDataset,
+    target: Option<&str>,
+) -> Result<(), Stop> {
+    let at = value(live, "mountpoint").and_then(Value::path);
+    let Some(at) = at.filter(|at| target != Some(*at)) else {
+        return Ok(());
+    };
+    let storages = facts.observed.storages.iter().flatten();
+    let mut paths =
+        storages.filter_map(|(id, storage)| Some((id, storage.options.get("path")?.as_str())));
+    let inside = |path: &str| {
+        let rest = path.strip_prefix(at.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let Some((id, path)) = paths.find(|(_, path)| inside(path)) else {
+        return Ok(());
+    };
+    let name = &dataset.name;
+    Err(refused(
+        RefusalCode::StorageWouldBeLost,
+        format!(
+            "{name} would no longer be mounted at {at}, but storage {id} lies at {path}, and Proxmox never changes that"
+        ),
+        format!(
+            "keep the mountpoint {at}; or first put what {id} holds on a storage with another id, and remove {id} when nothing needs it"
+        ),
+    ))
 }
 
 /// The next multiple of `block`, as `zfs create -V` rounds (zfs-create(8)).

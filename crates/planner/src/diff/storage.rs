@@ -9,6 +9,7 @@ use phoenix_config::model::{Content, Dataset, Storage, StorageKind};
 use phoenix_zfs::text::visible;
 
 use super::facts::Facts;
+use super::storage_nodes as nodes;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::ObservedStorage;
 use crate::plan::{AddStorage, Note, Operation, SetStorage};
@@ -17,6 +18,9 @@ use crate::storage::{effective, joined, same_value, stored, trimmed};
 
 /// The option that Proxmox never changes besides the place (`DirPlugin.pm`, sub `options`).
 const FIXED: &str = "snapshot-as-volume-chain";
+
+/// What a plan shows for a storage that is for every node.
+pub(crate) const ALL_NODES: &str = "all";
 
 pub(super) fn diff(
     facts: &Facts<'_>,
@@ -37,7 +41,7 @@ pub(super) fn diff(
     };
     let wanted = Wanted::new(facts, dataset, storage)?;
     let live = storages.get(&storage.id);
-    node_notes(facts, storage, live, notes);
+    nodes::notes(facts, storage, live, notes);
     match live {
         None => {
             let options = wanted.options();
@@ -51,7 +55,7 @@ pub(super) fn diff(
             };
             create(changes, Operation::AddStorage(operation))
         }
-        Some(live) => existing(&wanted, live),
+        Some(live) => existing(facts, &wanted, live, notes),
     }
 }
 
@@ -64,62 +68,6 @@ pub(super) fn no_proxmox() -> Note {
         message: "this host has no Proxmox VE: its storages and bind mounts wait".to_owned(),
         help: Some("run phoenix on the Proxmox host to set them up".to_owned()),
     }
-}
-
-/// Says what the storage means to the other nodes of the cluster: Proxmox's list of storages is one
-/// for all of them, and names nodes without looking whether they exist.
-fn node_notes(
-    facts: &Facts<'_>,
-    storage: &Storage,
-    live: Option<&ObservedStorage>,
-    notes: &mut Notes,
-) {
-    let (here, all) = (&facts.observed.node, &facts.observed.nodes);
-    let id = &storage.id;
-    let mut note = |code, message, help: String| {
-        notes.about(storage.address(), Severity::Warning, code, message, help);
-    };
-    let unknown: BTreeSet<_> = storage.nodes.difference(all).cloned().collect();
-    if let (Some(unknown), Some(all)) = (listed(&unknown), listed(all)) {
-        note(
-            Code::StorageUnknownNode,
-            format!("storage {id} is for {unknown}, which the cluster does not have"),
-            format!("correct \"nodes\": the cluster's nodes are {all}"),
-        );
-    }
-    let none = BTreeSet::new();
-    let nodes = match live {
-        Some(live) if storage.nodes.is_empty() => &live.nodes,
-        _ => &storage.nodes,
-    };
-    if !nodes.is_empty() && !nodes.contains(here) {
-        note(
-            Code::StorageNotHere,
-            format!(
-                "storage {id} is not for this node ({here}), where its dataset is: Proxmox will not use it"
-            ),
-            format!("add \"{here}\" to \"nodes\""),
-        );
-    }
-    let others = if nodes.is_empty() { all } else { &none };
-    let others = others.iter().filter(|node| *node != here).cloned();
-    if let Some(others) = listed(&others.collect()) {
-        note(
-            Code::StorageAllNodes,
-            format!(
-                "storage {id} is for every node, so {others} must have its pool and dataset too"
-            ),
-            format!(
-                "state \"nodes\": [\"{here}\"]: a node without the pool tries to import it every ten \
-                 seconds"
-            ),
-        );
-    }
-}
-
-/// Names for people; `None` without names.
-fn listed(names: &BTreeSet<String>) -> Option<String> {
-    joined(names).map(|names| names.replace(',', ", "))
 }
 
 /// What a storage must be, in Proxmox's words.
@@ -160,6 +108,8 @@ impl<'a> Wanted<'a> {
         let (fixed, value) = &self.fixed;
         let mut options = self.changeable();
         options.remove("mountpoint");
+        let nodes = self.storage.nodes.as_ref().and_then(joined);
+        options.extend(nodes.map(|nodes| ("nodes".to_owned(), nodes)));
         options.insert((*fixed).to_owned(), value.clone());
         options.extend(self.chain().map(|chain| (FIXED.to_owned(), chain.clone())));
         options
@@ -171,9 +121,6 @@ impl<'a> Wanted<'a> {
         options.remove(FIXED);
         let mut set = |name: &str, value: String| options.insert(name.to_owned(), value);
         set("content", joined(&self.content).unwrap_or_default());
-        if let Some(nodes) = joined(&self.storage.nodes) {
-            set("nodes", nodes);
-        }
         if let Some(mountpoint) = self.mountpoint {
             // Proxmox notes it when the storage is added and never again (`ZFSPoolPlugin.pm`,
             // `on_add_hook`).
@@ -191,28 +138,46 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn existing(wanted: &Wanted<'_>, live: &ObservedStorage) -> Verdict {
+fn existing(
+    facts: &Facts<'_>,
+    wanted: &Wanted<'_>,
+    live: &ObservedStorage,
+    notes: &mut Notes,
+) -> Verdict {
     check_fixed(wanted, live)?;
-    let options = wanted.changeable();
-    let differing: BTreeMap<String, String> = options
+    let mut differing: BTreeMap<String, String> = wanted
+        .changeable()
         .into_iter()
         .filter(|(name, value)| differs(live, name, value))
         .collect();
-    if differing.is_empty() {
-        return Ok(None);
-    }
+    nodes::keep_what_others_have(facts, wanted.storage, live, &mut differing, notes);
     // Proxmox's old `mkdir` overrules `create-subdirs`.
     let makes_directories = differing.get("create-subdirs").map(String::as_str) == Some("1");
     let is_overruled = live.options.contains_key("mkdir") && makes_directories;
+    let mut delete: Vec<String> = is_overruled
+        .then(|| "mkdir".to_owned())
+        .into_iter()
+        .collect();
     let row = |(name, value): (&String, &String)| changed_field(name, stored(live, name), value);
-    let changes = differing.iter().map(row).collect();
+    let mut changes: Vec<_> = differing.iter().map(row).collect();
+    let members = nodes::after(facts, wanted.storage, live);
+    if let Some(members) = members.filter(|members| *members != live.nodes) {
+        let before = stored(live, "nodes").unwrap_or_else(|| ALL_NODES.to_owned());
+        let after = joined(&members);
+        let shown = after.clone().unwrap_or_else(|| ALL_NODES.to_owned());
+        changes.push(changed_field("nodes", Some(before), &shown));
+        match after {
+            Some(after) => drop(differing.insert("nodes".to_owned(), after)),
+            None => delete.push("nodes".to_owned()),
+        }
+    }
+    if changes.is_empty() {
+        return Ok(None);
+    }
     let operation = SetStorage {
         storage: wanted.storage.id.clone(),
         options: differing,
-        delete: is_overruled
-            .then(|| "mkdir".to_owned())
-            .into_iter()
-            .collect(),
+        delete,
     };
     update(changes, Operation::SetStorage(operation))
 }
@@ -224,35 +189,52 @@ fn differs(live: &ObservedStorage, name: &str, value: &str) -> bool {
 
 fn check_fixed(wanted: &Wanted<'_>, live: &ObservedStorage) -> Result<(), Stop> {
     let (id, kind) = (&wanted.storage.id, wanted.storage.kind.as_str());
-    let options = wanted.options();
-    let flags = options
-        .iter()
-        .map(|(name, value)| format!(" --{name} {value}"));
-    let help = format!(
-        "give the file's storage another id, or remove the entry, which keeps all data, and let \
-         phoenix add it anew: pvesm remove {id}, then phoenix apply, which runs pvesm add {kind} {id}{}",
-        flags.collect::<String>()
-    );
     if live.kind != kind {
         let has = &live.kind;
         return Err(refused(
             RefusalCode::StorageOther,
             format!("storage {id} exists with type {has}, and the file declares {kind}"),
-            help,
+            "give the file's storage another id: this one belongs to something else, and with its entry \
+             Proxmox deletes the passwords and keys that it keeps for it",
         ));
     }
     let (field, value) = &wanted.fixed;
-    let fixed = [(*field, Some(value)), (FIXED, wanted.chain())];
-    for (field, value) in fixed {
-        let Some(value) = value else { continue };
-        let has = effective(live, field).unwrap_or_else(|| "nothing".to_owned());
-        if trimmed(&has) != trimmed(value) {
-            let reason = format!(
-                "storage {id} has {field} {has}, and the file implies {value}; Proxmox never \
-                 changes that field"
-            );
-            return Err(refused(RefusalCode::StorageOther, reason, help));
-        }
+    check_field(wanted, live, field, value, || {
+        format!(
+            "give the file's storage another id: guests and backups find what they have in {} through this one",
+            effective(live, field).unwrap_or_default()
+        )
+    })?;
+    let Some(chain) = wanted.chain() else {
+        return Ok(());
+    };
+    check_field(wanted, live, FIXED, chain, || {
+        let options = wanted.options();
+        let flags = options.iter();
+        let flags = flags.map(|(name, value)| format!(" --{name} {value}"));
+        format!(
+            "state it as it is; or remove the entry, which keeps all data, and let phoenix add it anew: pvesm \
+             remove {id}, then phoenix apply, which runs pvesm add {kind} {id}{}",
+            flags.collect::<String>()
+        )
+    })
+}
+
+/// A field that Proxmox never changes.
+fn check_field(
+    wanted: &Wanted<'_>,
+    live: &ObservedStorage,
+    field: &str,
+    value: &str,
+    help: impl Fn() -> String,
+) -> Result<(), Stop> {
+    let has = effective(live, field).unwrap_or_else(|| "nothing".to_owned());
+    if trimmed(&has) == trimmed(value) {
+        return Ok(());
     }
-    Ok(())
+    let id = &wanted.storage.id;
+    let reason = format!(
+        "storage {id} has {field} {has}, and the file implies {value}; Proxmox never changes that field"
+    );
+    Err(refused(RefusalCode::StorageOther, reason, help()))
 }

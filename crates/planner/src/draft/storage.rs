@@ -105,8 +105,9 @@ fn member(name: &str, value: &str) -> Value {
 }
 
 fn number_or_text(value: &str) -> Value {
-    match value.parse::<i64>() {
-        Ok(number) => Value::from(number),
-        Err(_) => Value::String(value.to_owned()),
-    }
+    let whole = value.parse::<i64>().ok().map(Value::from);
+    let fraction = || value.parse::<f64>().ok().map(Value::from);
+    whole
+        .or_else(fraction)
+        .unwrap_or_else(|| Value::String(value.to_owned()))
 }

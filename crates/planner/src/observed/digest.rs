@@ -28,6 +28,8 @@ pub fn digest(observed: &Observed) -> String {
 struct Counting<'a> {
     node: &'a str,
     nodes: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quorate: &'a Option<bool>,
     memory: u64,
     pools: &'a BTreeMap<String, ObservedPool>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -57,6 +59,7 @@ impl<'a> Counting<'a> {
         let Observed {
             node,
             nodes,
+            quorate,
             memory,
             pools,
             importable,
@@ -77,6 +80,7 @@ impl<'a> Counting<'a> {
         Self {
             node,
             nodes,
+            quorate,
             memory: *memory,
             pools,
             importable,

@@ -28,3 +28,5 @@ mod setup;
 mod share;
 #[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod storage_nodes;

@@ -237,16 +237,46 @@ fn a_directory_that_another_option_overrules_is_set_by_taking_that_back() {
     assert_eq!(planned(&file, &host).steps, []);
 }
 
+/// No advice may lose anything: only an entry that is made anew at the same place is removed.
 #[test]
-fn a_refused_storage_says_which_commands_make_it_anew() {
+fn a_refused_storage_is_never_advised_to_be_removed_from_something_else() {
+    const OTHER_PLACE: &str =
+        "give the file's storage another id: guests and backups find what they have in ";
+    for (storage, option, value, help) in [
+        (
+            "tank-data",
+            "path",
+            "/srv",
+            format!("{OTHER_PLACE}/srv through this one"),
+        ),
+        (
+            "tank-vm",
+            "pool",
+            "tank",
+            format!("{OTHER_PLACE}tank through this one"),
+        ),
+    ] {
+        let mut host = settled(&file());
+        self::option(&mut host, storage, option, value);
+        let plan = planned(&file(), &host);
+        assert_eq!(plan.refusals[0].help, help);
+    }
     let mut host = settled(&file());
-    option(&mut host, "tank-data", "path", "/srv");
+    let storages = host.storages.as_mut().unwrap();
+    storages.get_mut("tank-data").unwrap().kind = "pbs".to_owned();
     let plan = planned(&file(), &host);
+    assert!(!plan.refusals[0].help.contains("pvesm remove"));
+    assert!(plan.refusals[0].help.contains("passwords and keys"));
+    let chain = (
+        "/zfs/datasets/1/storage/snapshot_as_volume_chain",
+        true.into(),
+    );
+    let plan = planned(&file_with(&[chain]), &settled(&file()));
     assert_eq!(
         plan.refusals[0].help,
-        "give the file's storage another id, or remove the entry, which keeps all data, and let \
-         phoenix add it anew: pvesm remove tank-data, then phoenix apply, which runs pvesm add dir \
-         tank-data --content backup --is_mountpoint yes --path /tank/data"
+        "state it as it is; or remove the entry, which keeps all data, and let phoenix add it anew: pvesm \
+         remove tank-data, then phoenix apply, which runs pvesm add dir tank-data --content backup \
+         --is_mountpoint yes --path /tank/data --snapshot-as-volume-chain 1"
     );
 }
 
@@ -267,7 +297,8 @@ fn the_nodes_that_lack_the_pool_are_named() {
     assert_eq!(
         note.help.as_deref(),
         Some(
-            "state \"nodes\": [\"pve\"]: a node without the pool tries to import it every ten seconds"
+            "state \"nodes\": [\"pve\"], \"nodes_exact\": true if no other node has it: a node without the \
+             pool tries to import it every ten seconds"
         )
     );
 }

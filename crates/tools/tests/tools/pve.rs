@@ -90,11 +90,16 @@ fn the_nodes_of_a_cluster_are_read() {
                    2, \"online\": 0},\n  \"pve1\": { \"id\": 1, \"online\": 1, \"ip\": \
                    \"10.0.0.1\"}\n  }\n}\n";
     let alone = "{\n\"nodename\": \"pve1\",\n\"version\": 1\n}\n";
-    let nodes = |text| Vec::from_iter(pve::parse_members(text).unwrap());
+    let nodes = |text| Vec::from_iter(pve::parse_members(text).unwrap().nodes);
+    let quorate = |text: &str| pve::parse_members(text).unwrap().quorate;
     assert_eq!(nodes(cluster), ["pve1", "pve2"]);
     assert_eq!(nodes(alone), ["pve1"]);
     let down = "{\n\"nodename\": \"pve1\",\n\"version\": 0\n}\n";
     assert!(nodes(down).is_empty());
+    assert!(quorate(cluster) && quorate(alone) && !quorate(down));
+    assert!(!quorate(
+        &cluster.replace("\"quorate\": 1", "\"quorate\": 0")
+    ));
     for bad in ["", "{}", "[]"] {
         let error = pve::parse_members(bad).unwrap_err();
         assert!(error.to_string().contains("list of members"), "{error}");

@@ -126,6 +126,27 @@ fn storages() {
         ),
         ("/zfs/datasets/3/storage/shared", json!(false), &[]),
         (
+            "/zfs/datasets/3/storage/content",
+            json!([]),
+            &["storage::impossible-content | []"],
+        ),
+        ("/zfs/datasets/1/storage/nodes", json!([]), &[]),
+        (
+            "/zfs/datasets/0/storage",
+            json!({"type": "zfspool", "nodes_exact": true}),
+            &["storage::invalid-option | true"],
+        ),
+        (
+            "/zfs/datasets/1/storage/blocksize",
+            json!("04k"),
+            &["storage::invalid-option | 04k"],
+        ),
+        (
+            "/zfs/datasets/3/storage/bwlimit",
+            json!({"restore": 10.5, "default": 102_400}),
+            &[],
+        ),
+        (
             "/zfs/datasets/3/mountpoint",
             json!("/srv/my isos"),
             &["storage::invalid-path | storage"],
