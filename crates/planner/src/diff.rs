@@ -42,7 +42,7 @@ pub(crate) use acl::text as acl_text;
 pub use grants::{GrantProblem, Grants, grant_problems};
 pub(crate) use mount_value::MountValue;
 pub(crate) use permissions::{CONTENTS, LIKE_THE_DIRECTORY, mode_text};
-pub(crate) use pool::{ROOT, whole_disk};
+pub(crate) use pool::ROOT;
 pub use select::unknown_addresses;
 pub(crate) use storage::ALL_NODES;
 pub(crate) use unread::lines as unread_lines;

@@ -39,7 +39,7 @@ pub fn draft(observed: &Observed, scope: Scope) -> Draft {
     let places = place::Places::new(observed, scope);
     let pools = observed.pools.iter().map(|(name, live)| {
         let root = observed.datasets.get(name);
-        pool::describe(name, live, root, &observed.disks)
+        pool::describe(name, live, root)
     });
     let below_pools = observed
         .datasets

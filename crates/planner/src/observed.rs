@@ -83,6 +83,9 @@ pub struct ObservedPool {
     pub size: u64,
     /// Every top-level vdev.
     pub vdevs: Vec<ObservedVdev>,
+    /// Why phoenix does not know its vdevs, when it does not although the pool answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     /// Pool properties that the configuration names, by name.
     pub properties: BTreeMap<String, ObservedProperty>,
 }
@@ -100,19 +103,74 @@ pub struct ObservedImportable {
     pub status: Option<String>,
     /// Every top-level vdev.
     pub vdevs: Vec<ObservedVdev>,
+    /// Why phoenix does not know what it is made of, when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 /// A top-level vdev of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedVdev {
+    /// ZFS's name for it, `mirror-0`; for a plain disk its path.
+    pub name: String,
+    /// Its permanent number, where ZFS told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guid: Option<u64>,
     /// What the vdev is for.
     pub class: VdevClass,
     /// `disk`, `mirror`, `raidz1` ...: the part of ZFS's vdev name before the number.
     pub kind: String,
-    /// The kernel names of the member disks (`nvme0n1`), partitions resolved to their disk. A
-    /// member that is gone keeps the name that ZFS prints.
-    pub disks: BTreeSet<String>,
+    /// How a draid vdev is divided, as ZFS spells it: `2d:4c:1s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<String>,
+    /// Its disks in ZFS's order, those that go or stand in included.
+    pub disks: Vec<ObservedMember>,
+}
+
+impl ObservedVdev {
+    /// The disks that the vdev is made of once nothing is in between any more.
+    pub fn members(&self) -> impl Iterator<Item = &ObservedMember> {
+        let disks = self.disks.iter();
+        disks.filter(|disk| disk.role == MemberRole::Member)
+    }
+}
+
+/// A disk of a pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedMember {
+    /// The kernel's name of the disk (`nvme0n1`) or, where the pool has a partition that ZFS did not
+    /// make itself, of the partition. One that is gone has the path that ZFS remembers, without the
+    /// partition that ZFS makes on a whole disk.
+    pub name: String,
+    /// For a partition that ZFS did not make itself, the kernel's name of the disk that it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_of: Option<String>,
+    /// How a file names it: its link below `/dev/disk/by-id`; what ZFS lists for one that is gone.
+    pub path: String,
+    /// Its permanent number, where ZFS told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guid: Option<u64>,
+    /// `ONLINE`, `FAULTED`, `UNAVAIL` ...; for a spare `AVAIL` or `INUSE`.
+    pub state: String,
+    /// What it is to the layout.
+    pub role: MemberRole,
+}
+
+/// What a disk is to the layout of its pool.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberRole {
+    /// It belongs to the layout.
+    #[default]
+    Member,
+    /// It goes as soon as the disk that replaces it holds everything.
+    Leaving,
+    /// A hot spare that stands in for a member.
+    StandIn,
 }
 
 /// A property as `zfs get -p` or `zpool get -p` prints it.
@@ -145,6 +203,13 @@ pub struct ObservedDisk {
     /// The kernel's name, such as `nvme0n1`. Not stable across boots: it identifies the disk
     /// inside one observation only.
     pub kernel_name: String,
+    /// For a partition, the kernel's name of the disk that it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_of: Option<String>,
+    /// Whether it is the partition that ZFS makes when it is given the whole disk: both names mean
+    /// the same then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stands_for_disk: bool,
     /// Bytes.
     pub size: u64,
     /// Serial number, if the drive has one.
@@ -175,6 +240,13 @@ pub struct ObservedDisk {
 }
 
 impl ObservedDisk {
+    /// The name by which a pool knows it, see [`ObservedMember::name`].
+    pub fn member_name(&self) -> &str {
+        let disk = self.partition_of.as_ref();
+        disk.filter(|_| self.stands_for_disk)
+            .unwrap_or(&self.kernel_name)
+    }
+
     /// What its owner knows it by: model, serial number, size.
     pub fn identity(&self) -> String {
         let serial = self

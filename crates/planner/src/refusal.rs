@@ -8,6 +8,7 @@ phoenix_config::codes! {
         NeedsRefused = "phoenix::refused::needs-refused",
         PoolNotDescribed = "phoenix::refused::pool-not-described",
         PoolSuspended = "phoenix::refused::pool-suspended",
+        PoolUnreadable = "phoenix::refused::pool-unreadable",
         PoolUnusable = "phoenix::refused::pool-unusable",
         PoolNotImportable = "phoenix::refused::pool-not-importable",
         PoolImportDegraded = "phoenix::refused::pool-import-degraded",

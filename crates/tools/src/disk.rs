@@ -7,6 +7,7 @@ mod inventory;
 mod look;
 mod lsblk;
 mod naming;
+mod member;
 mod unfinished;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use gpt::{PartitionEntry, parse_table};
 pub use inventory::{Disk, Inventory, Signature, Use};
 pub use look::{Devices, devices, list, look};
 pub use lsblk::{BlockDevice, lsblk, parse_lsblk};
+pub use member::without_first_partition;
 
 use crate::parse::ParseError;
 use phoenix_host::command::{Command, Program};

@@ -1,16 +1,20 @@
 //! `zpool`: command lines and answers about pools.
 
+mod activity;
 mod import;
 mod status;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 
-pub use import::{ImportablePool, import, importable, parse_importable};
+pub use activity::{Activity, ActivityKind};
+pub use import::{Importable, ImportablePool, import, importable, parse_importable};
 use phoenix_zfs::property::{Value, argument};
 use phoenix_zfs::vdev::VdevClass;
-pub use status::{DiskStatus, PoolStatus, VdevStatus, parse_status};
+pub use status::{PoolStatus, parse_status};
+pub use table::{DiskStatus, ErrorCounts, Role, VdevStatus};
 
 use crate::parallel;
 use crate::parse::{ParseError, ReadError};
@@ -71,6 +75,11 @@ pub fn parse_list(text: &str) -> Result<Vec<PoolRow>, ParseError> {
 /// pool that does not answer hides no other.
 pub fn status(pool: &str) -> Command {
     Command::read(Program::Zpool, ["status", "-P", pool])
+}
+
+/// `zpool status -g`: the table of [`status()`] with numbers for names.
+pub fn status_by_number(pool: &str) -> Command {
+    Command::read(Program::Zpool, ["status", "-g", pool])
 }
 
 /// `zpool get -Hp`: the named properties of the named pools.
@@ -207,27 +216,35 @@ pub struct ImportedPools {
     pub layouts: BTreeMap<String, PoolStatus>,
     /// Pools that are suspended or did not answer in time; their disks are known by label only.
     pub silent: BTreeSet<String>,
+    /// Pools whose layout could not be read, with the reason; their disks are known by label only.
+    pub unread: BTreeMap<String, String>,
 }
 
 /// Reads every imported pool. A host without ZFS, or without its kernel module, has none; a
 /// suspended pool is not asked for its layout, because that can hang for ever.
 ///
 /// # Errors
-/// When `zpool` fails or answers nonsense.
+/// When `zpool` fails, or its list of pools makes no sense.
 pub fn imported(host: &dyn Host) -> Result<ImportedPools, ReadError> {
     let mut imported = ImportedPools::default();
     let pools = read_list(host)?;
     let layouts = parallel::each(&pools, |pool| read_layout(host, &pool.name));
     for (pool, layout) in pools.into_iter().zip(layouts) {
-        match layout? {
-            Some(layout) => {
-                imported.layouts.insert(pool.name.clone(), layout);
+        let name = pool.name.clone();
+        match layout {
+            Ok(Some(layout)) => {
+                imported.layouts.insert(name.clone(), layout);
             }
-            None => {
-                imported.silent.insert(pool.name.clone());
+            Ok(None) => {
+                imported.silent.insert(name.clone());
             }
+            // It costs this pool and no other.
+            Err(error @ (ReadError::Parse(_) | ReadError::Failed(_))) => {
+                imported.unread.insert(name.clone(), error.to_string());
+            }
+            Err(error) => return Err(error),
         }
-        imported.pools.insert(pool.name.clone(), pool);
+        imported.pools.insert(name, pool);
     }
     Ok(imported)
 }

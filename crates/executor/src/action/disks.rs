@@ -42,7 +42,8 @@ pub(super) fn look(goal: Goal<'_>, host: &StepContext<'_>) -> Result<Look, Failu
 
 /// Makes every disk ready to be written: all are compared with the plan, `ask` agrees to the paths of
 /// those that are to be erased, and all are held by phoenix alone, before the first of them is erased.
-/// All must be blank afterwards. Adds each disk to `erased` before it is touched.
+/// All must be blank afterwards. Adds each disk to `erased` before it is touched. Returns how the disks
+/// are then, if any was erased.
 pub(super) fn prepare(
     goal: Goal<'_>,
     host: &StepContext<'_>,
@@ -50,7 +51,7 @@ pub(super) fn prepare(
     disks: &[&PlannedDisk],
     erased: &mut Vec<String>,
     ask: &dyn Fn(&[&str]) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<Option<Inventory>, Failure> {
     let before = &before.inventory;
     let mut looked_at = Vec::new();
     for planned in disks {
@@ -60,7 +61,7 @@ pub(super) fn prepare(
     }
     let paths: Vec<&str> = looked_at.iter().filter_map(|(_, path)| *path).collect();
     if paths.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     // ZFS opens the disks for itself to answer, so they are held only afterwards.
     ask(&paths)?;
@@ -90,7 +91,7 @@ pub(super) fn prepare(
             return Err(goal.not_in_force(reason));
         }
     }
-    Ok(())
+    Ok(Some(after))
 }
 
 /// Holds all disks of a step at once. The kernel has a partition or its disk for one alone, never both,

@@ -60,7 +60,7 @@ fn create_on(
         .collect();
     let spec = spec(operation);
     let ask = |paths: &[&str]| would_be_made(goal, host, &spec, paths);
-    disks::prepare(goal, host, look, &disks, erased, &ask)?;
+    let after = disks::prepare(goal, host, look, &disks, erased, &ask)?;
     let command = zpool::create(&spec);
     match create_despite_udev(goal, host, &command, retry_pause)? {
         // Made, and somebody else mounts its root dataset just now.
@@ -70,7 +70,9 @@ fn create_on(
         Some(failed) => return Err(explain(goal, host, pool, &failed)),
         None => {}
     }
-    compare(operation, goal, host, &look.inventory).map(|()| Done::Changed)
+    // What was erased must not be taken for what ZFS has made in its place.
+    let inventory = after.as_ref().unwrap_or(&look.inventory);
+    compare(operation, goal, host, inventory).map(|()| Done::Changed)
 }
 
 /// Asks ZFS itself before a disk is erased, with the very arguments. What is on the disks that go
@@ -223,7 +225,10 @@ fn other_vdevs(goal: Goal<'_>, status: String) -> Failure {
 type Layout = BTreeSet<(VdevClass, String, BTreeSet<String>)>;
 
 fn layout(vdevs: &[VdevStatus], inventory: &Inventory) -> Layout {
-    let parts = |vdev: ObservedVdev| (vdev.class, vdev.kind, vdev.disks);
+    let parts = |vdev: ObservedVdev| {
+        let disks = vdev.members().map(|member| member.name.clone()).collect();
+        (vdev.class, vdev.kind, disks)
+    };
     vdevs
         .iter()
         .map(|vdev| parts(observed_vdev(vdev, inventory)))
@@ -231,7 +236,7 @@ fn layout(vdevs: &[VdevStatus], inventory: &Inventory) -> Layout {
 }
 
 fn wanted_layout(vdevs: &[PlannedVdev], inventory: &Inventory) -> Layout {
-    let name = |path: &str| match inventory.find(Utf8Path::new(path)) {
+    let name = |path: &str| match inventory.member(Utf8Path::new(path)) {
         Some(disk) => disk.kernel_name.clone(),
         None => path.to_owned(),
     };
@@ -273,12 +278,13 @@ pub(super) fn import(
     if imported {
         let text = goal.run(host, &zpool::importable())?;
         let found = zpool::parse_importable(&text).map_err(|error| goal.parse(&error))?;
-        let same = found.iter().any(|found| {
+        let same = found.pools.iter().any(|found| {
             found.guid == operation.guid
                 && found.name == *pool
                 && found.state == "ONLINE"
                 && found.status.is_none()
                 && !is_claimed(&found.vdevs, inventory)
+                && !found.more_disks
                 && layout(&found.vdevs, inventory) == wanted
         });
         if !same {

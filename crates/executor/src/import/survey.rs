@@ -87,7 +87,7 @@ impl Survey {
             };
             self.wanted.pools.insert(name.clone());
             let members = layout.vdevs.iter().flat_map(|vdev| &vdev.disks);
-            let disks = members.filter_map(|disk| inventory.whole_disk(Utf8Path::new(&disk.path)));
+            let disks = members.filter_map(|disk| inventory.member(Utf8Path::new(&disk.path)));
             let paths = disks.map(|disk| (disk.stable_path().to_owned(), name.clone()));
             self.wanted.disks.extend(paths);
         }

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use phoenix_host::Host;
 use phoenix_planner::observed::{
-    ObservedDisk, ObservedImportable, ObservedSignature, ObservedVdev, Obstacle,
+    MemberRole, ObservedDisk, ObservedImportable, ObservedMember, ObservedSignature, ObservedVdev,
+    Obstacle,
 };
 use phoenix_planner::wanted::Wanted;
-use phoenix_tools::disk::{Disk, Inventory, Signature};
+use phoenix_tools::disk::{Disk, Inventory, Signature, without_first_partition};
 use phoenix_tools::parse::ReadError;
-use phoenix_tools::zpool;
-use phoenix_tools::zpool::{ImportedPools, VdevStatus};
+use phoenix_tools::zpool::{
+    self, DiskStatus, ImportablePool, ImportedPools, Role, VdevStatus,
+};
 
 /// The wanted disks that exist, by the path that the configuration uses. `unfit` says what speaks
 /// against a drive, by its kernel name.
@@ -51,22 +53,26 @@ pub(super) fn importable(
     let output = host.run(&command)?;
     let mut found = BTreeMap::new();
     let mut twice = BTreeSet::new();
-    for pool in zpool::parse_importable(output.check(&command)?)? {
-        if is_claimed(&pool.vdevs, inventory) {
-            continue;
-        }
-        let vdevs = pool.vdevs.iter();
-        let observed = ObservedImportable {
-            guid: pool.guid,
-            health: pool.state,
-            status: pool.status,
-            vdevs: vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect(),
+    let answer = zpool::parse_importable(output.check(&command)?)?;
+    let unread = answer.unread.into_iter().map(|(name, error)| {
+        let unread = ObservedImportable {
+            unread: Some(error.to_string()),
+            ..ObservedImportable::default()
         };
-        if !wanted.pools.contains(&pool.name) || imported.pools.contains_key(&pool.name) {
-            continue;
-        }
-        if found.insert(pool.name.clone(), observed).is_some() {
-            twice.insert(pool.name);
+        (name, unread)
+    });
+    let ours = answer
+        .pools
+        .into_iter()
+        .filter(|pool| !is_claimed(&pool.vdevs, inventory));
+    let read = ours.map(|pool| {
+        let name = pool.name.clone();
+        (name, observed_importable(pool, inventory))
+    });
+    let here = |name: &String| wanted.pools.contains(name) && !imported.pools.contains_key(name);
+    for (name, pool) in read.chain(unread).filter(|(name, _)| here(name)) {
+        if found.insert(name.clone(), pool).is_some() {
+            twice.insert(name);
         }
     }
     found.retain(|name, _| !twice.contains(name));
@@ -79,6 +85,18 @@ pub(crate) fn is_claimed(vdevs: &[VdevStatus], inventory: &Inventory) -> bool {
     disks.any(|disk| inventory.is_claimed(Utf8Path::new(&disk.path)))
 }
 
+fn observed_importable(pool: ImportablePool, inventory: &Inventory) -> ObservedImportable {
+    let vdevs = pool.vdevs.iter();
+    let more = "ZFS knows that it has more disks than it lists";
+    ObservedImportable {
+        guid: pool.guid,
+        health: pool.state,
+        status: pool.status,
+        vdevs: vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect(),
+        unread: pool.more_disks.then(|| more.to_owned()),
+    }
+}
+
 fn observed_disk(
     inventory: &Inventory,
     path: &str,
@@ -87,7 +105,10 @@ fn observed_disk(
 ) -> ObservedDisk {
     let others = disk.namesakes.iter();
     let others = others.filter_map(|name| inventory.devices.get(name));
+    let parent = disk.parent.clone().filter(|_| disk.kind == "part");
     ObservedDisk {
+        partition_of: parent,
+        stands_for_disk: inventory.divided_by_zfs(disk).is_some(),
         kernel_name: disk.kernel_name.clone(),
         size: disk.size,
         serial: disk.serial.clone(),
@@ -145,57 +166,44 @@ fn what(disk: &Disk, signature: &Signature) -> String {
     }
 }
 
-/// A vdev as `zpool status` shows it, with its members' kernel names. What only stands in for a
-/// member (a hot spare in use, the new disk of an unfinished replacement) is left out: it is no
-/// part of the layout.
+/// A vdev as `zpool status` shows it, with its disks' kernel names.
 pub(crate) fn observed_vdev(vdev: &VdevStatus, inventory: &Inventory) -> ObservedVdev {
-    let name = |path: &str| match inventory.whole_disk(Utf8Path::new(path)) {
-        Some(disk) => disk.kernel_name.clone(),
-        None => path.to_owned(),
-    };
+    let disks = vdev.disks.iter();
     ObservedVdev {
+        name: vdev.name.clone(),
+        guid: vdev.guid,
         class: vdev.class,
         kind: vdev.kind.clone(),
-        disks: vdev
-            .disks
-            .iter()
-            .filter(|disk| !disk.substitute)
-            .map(|disk| name(&disk.path))
-            .collect(),
+        geometry: vdev.geometry.clone(),
+        disks: disks.map(|disk| observed_member(disk, inventory)).collect(),
+    }
+}
+
+fn observed_member(disk: &DiskStatus, inventory: &Inventory) -> ObservedMember {
+    let device = inventory.member(Utf8Path::new(&disk.path));
+    let gone = || without_first_partition(&disk.path).to_owned();
+    let partition = device.filter(|device| device.kind == "part");
+    ObservedMember {
+        name: device.map_or_else(gone, |device| device.kernel_name.clone()),
+        partition_of: partition.and_then(|device| device.parent.clone()),
+        path: device.map_or_else(gone, |device| device.stable_path().to_owned()),
+        guid: disk.guid,
+        state: disk.state.clone(),
+        role: match disk.role {
+            Role::Member => MemberRole::Member,
+            Role::Leaving => MemberRole::Leaving,
+            Role::StandIn => MemberRole::StandIn,
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use phoenix_tools::disk::Use;
-    use phoenix_tools::zpool::DiskStatus;
 
     use phoenix_zfs::vdev::VdevClass;
 
     use super::*;
-
-    #[test]
-    fn what_stands_in_for_a_member_is_no_part_of_the_layout() {
-        let disk = |path: &str, substitute| DiskStatus {
-            path: path.to_owned(),
-            state: "ONLINE".to_owned(),
-            substitute,
-        };
-        let vdev = VdevStatus {
-            name: "mirror-0".to_owned(),
-            class: VdevClass::Data,
-            kind: "mirror".to_owned(),
-            state: "DEGRADED".to_owned(),
-            disks: vec![
-                disk("/dev/a", false),
-                disk("/dev/b", false),
-                disk("/dev/s", true),
-            ],
-        };
-        let observed = observed_vdev(&vdev, &Inventory::default());
-        // A member that is gone keeps the name that ZFS prints.
-        assert_eq!(Vec::from_iter(observed.disks), ["/dev/a", "/dev/b"]);
-    }
 
     #[test]
     fn the_worst_obstacle_comes_first_and_each_thing_says_where_it_is() {

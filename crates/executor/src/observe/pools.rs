@@ -118,6 +118,7 @@ impl Facts {
                 continue;
             }
             observed.size = listed.size.unwrap_or(0);
+            observed.unread = imported.unread.get(name).cloned();
             let layout = imported.layouts.get(name);
             let vdevs = layout.into_iter().flat_map(|layout| &layout.vdevs);
             observed.vdevs = vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect();

@@ -224,6 +224,42 @@ fn a_file_without_zfs_does_not_ask_zfs() {
     assert!(!programs.contains(&Program::Pvesh), "{programs:?}");
 }
 
+/// A host on which commands that begin with `start` end in the middle of their first line.
+fn torn<'a>(
+    host: &'a SimHost,
+    start: &'a str,
+) -> Interposed<&'a SimHost, impl Fn(&Command) -> Option<Output>> {
+    let answer = move |command: &Command| {
+        command.to_string().starts_with(start).then(|| {
+            let whole = host.run(command).unwrap().stdout;
+            let line = whole.lines().next().unwrap_or_default();
+            Output::success(&line[..line.len() / 2])
+        })
+    };
+    Interposed { host, answer }
+}
+
+#[test]
+fn a_layout_that_cannot_be_read_costs_its_pool_and_no_other() {
+    let (config, host) = (config(EVERYTHING), SimHost::fresh());
+    set_up(&config, &host);
+    let torn = torn(&host, "zpool status -P fastData");
+    let plan = plan(&config, &torn);
+    assert_eq!(plan.steps, []);
+    let roots: Vec<_> = plan
+        .refusals
+        .iter()
+        .filter(|refusal| refusal.because_of.is_empty())
+        .collect();
+    assert_eq!(roots.len(), 1);
+    assert_eq!(roots[0].id.to_string(), "pool:fastData");
+    assert!(
+        roots[0].reason.contains("the output of zpool status"),
+        "{}",
+        roots[0].reason
+    );
+}
+
 #[test]
 fn truncated_output_is_an_error_that_names_the_tool() {
     let (config, host) = (config(EVERYTHING), SimHost::fresh());
@@ -232,7 +268,6 @@ fn truncated_output_is_an_error_that_names_the_tool() {
     let writes = host.writes().len();
     for (start, named) in [
         ("zpool list", "zpool list"),
-        ("zpool status", "zpool status"),
         ("zpool get", "zpool get"),
         ("zfs get", "zfs get"),
         ("lsblk", "lsblk"),
@@ -240,18 +275,7 @@ fn truncated_output_is_an_error_that_names_the_tool() {
         ("pvesh get", "pvesh get /storage"),
         ("exportfs -s", "exportfs -s"),
     ] {
-        let cut = |command: &Command| -> Option<Output> {
-            let hit = command.to_string().starts_with(start);
-            hit.then(|| {
-                let whole = host.run(command).unwrap().stdout;
-                let line = whole.lines().next().unwrap_or_default();
-                Output::success(&line[..line.len() / 2])
-            })
-        };
-        let torn = Interposed {
-            host: &host,
-            answer: cut,
-        };
+        let torn = torn(&host, start);
         let error = observe(&torn, &wanted(&config)).unwrap_err();
         let mut story = error.to_string();
         let mut source = std::error::Error::source(&error);

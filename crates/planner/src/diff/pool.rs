@@ -1,12 +1,14 @@
 //! Pools: what an imported pool lacks, and what speaks against using it.
 //!
-//! Making a pool is `create`'s business, what would be refused then `creatable`'s, importing one that lies on its disks `import`'s; which disks an imported pool is made of, and why phoenix
-//! never changes that, is `topology`'s.
+//! Making a pool is `create`'s business, what would be refused then `creatable`'s, importing one that
+//! lies on its disks `import`'s; which disks an imported pool is made of is `topology`'s, and what to do
+//! about a difference `way_out`'s.
 
 mod creatable;
 mod create;
 mod import;
 mod topology;
+mod way_out;
 
 use std::collections::BTreeMap;
 
@@ -21,8 +23,6 @@ use super::verdict::{Notes, Stop, Verdict, refused, update};
 use crate::observed::ObservedPool;
 use crate::plan::{Change, Operation, SetPool};
 use crate::refusal::RefusalCode;
-
-pub(crate) use topology::whole_disk;
 
 /// Prefix of the fields that belong to a pool's root dataset, as the file calls them.
 pub(crate) const ROOT: &str = "root_properties.";

@@ -9,21 +9,13 @@ use phoenix_zfs::vdev::VdevClass;
 
 use super::dataset::fixed;
 use super::text::{own, spelled};
-use crate::diff::whole_disk;
-use crate::observed::{
-    ObservedDataset, ObservedDisk, ObservedPool, ObservedProperty, ObservedVdev,
-};
+use crate::observed::{ObservedDataset, ObservedPool, ObservedProperty, ObservedVdev};
 
-/// The pool as a file declares it. `disks` are the host's by the path that a file uses.
-pub(super) fn describe(
-    name: &str,
-    live: &ObservedPool,
-    root: Option<&ObservedDataset>,
-    disks: &BTreeMap<String, ObservedDisk>,
-) -> Pool {
+/// The pool as a file declares it.
+pub(super) fn describe(name: &str, live: &ObservedPool, root: Option<&ObservedDataset>) -> Pool {
     let of = |class| -> Vec<Vdev> {
         let vdevs = live.vdevs.iter().filter(|vdev| vdev.class == class);
-        vdevs.map(|vdev| group(vdev, disks)).collect()
+        vdevs.map(group).collect()
     };
     let flat = |class| of(class).into_iter().flat_map(|vdev| vdev.disks).collect();
     let ashift = live.properties.get("ashift");
@@ -74,17 +66,10 @@ fn stored_on_root(name: &str, value: &str) -> Option<Value> {
 }
 
 /// A vdev with the paths that a file uses. A disk that is gone keeps the path that it had.
-fn group(vdev: &ObservedVdev, disks: &BTreeMap<String, ObservedDisk>) -> Vdev {
-    let path = |member: &String| {
-        let mut known = disks.iter();
-        match known.find(|(_, disk)| disk.kernel_name == *member) {
-            Some((path, _)) => path.clone(),
-            None => whole_disk(member),
-        }
-    };
+fn group(vdev: &ObservedVdev) -> Vdev {
     Vdev {
         raid_level: level(&vdev.kind).to_owned(),
-        disks: vdev.disks.iter().map(path).collect(),
+        disks: vdev.members().map(|member| member.path.clone()).collect(),
     }
 }
 

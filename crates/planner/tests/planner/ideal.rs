@@ -3,10 +3,8 @@
 //! Written from the operations' documentation, not from the planner, so that "the plan after an
 //! ideal application is empty" says something.
 
-use std::collections::BTreeSet;
-
 use phoenix_planner::observed::{
-    Observed, ObservedBootOrder, ObservedDataset, ObservedDirectory, ObservedPool,
+    Observed, ObservedBootOrder, ObservedDataset, ObservedDirectory, ObservedMember, ObservedPool,
     ObservedProperty, ObservedStorage, ObservedVdev, Obstacle,
 };
 use phoenix_planner::plan::{
@@ -56,31 +54,44 @@ fn default(value: impl Into<Value>) -> ObservedProperty {
     }
 }
 
+/// A healthy disk of a pool, by the kernel's name.
+pub(crate) fn member(name: &str) -> ObservedMember {
+    ObservedMember {
+        name: name.to_owned(),
+        path: format!("/dev/disk/by-id/{name}"),
+        state: "ONLINE".to_owned(),
+        ..ObservedMember::default()
+    }
+}
+
 fn create_pool(create: &CreatePool, host: &mut Observed) {
     let mut pool = ObservedPool {
         health: "ONLINE".to_owned(),
         ..ObservedPool::default()
     };
     for vdev in &create.vdevs {
-        let mut names = BTreeSet::new();
+        let mut members = Vec::new();
         for disk in &vdev.disks {
             let by = format!("member of imported pool \"{}\"", create.pool);
             let disk = host.disks.get_mut(&disk.path).expect("the disk is there");
             assert!(disk.obstacles.is_empty() || vdev.disks.iter().any(|disk| disk.wipe));
             disk.obstacles = vec![Obstacle::InUse { by }];
-            names.insert(disk.kernel_name.clone());
+            members.push(member(disk.member_name()));
         }
         let groups = match &vdev.keyword {
-            Some(kind) => vec![(kind.clone(), names)],
-            None => names
+            Some(kind) => vec![(kind.clone(), members)],
+            None => members
                 .into_iter()
-                .map(|name| ("disk".to_owned(), [name].into()))
+                .map(|member| ("disk".to_owned(), vec![member]))
                 .collect(),
         };
         pool.vdevs
             .extend(groups.into_iter().map(|(kind, disks)| ObservedVdev {
+                name: format!("{kind}-0"),
+                guid: None,
                 class: vdev.class,
                 kind,
+                geometry: None,
                 disks,
             }));
     }

@@ -1,12 +1,14 @@
 //! Pools: making them, importing them, comparing them.
 
 use phoenix_planner::observed::{
-    Observed, ObservedDirectory, ObservedImportable, ObservedProperty, ObservedVdev, Obstacle,
+    MemberRole, Observed, ObservedDirectory, ObservedDisk, ObservedImportable, ObservedMember,
+    ObservedProperty, ObservedVdev, Obstacle,
 };
 use phoenix_zfs::property::{Source, Value};
 use phoenix_zfs::vdev::VdevClass;
 use serde_json::json;
 
+use crate::ideal::member;
 use crate::setup::{
     Case, as_it_is, disk, file, file_with, fresh, lines, planned, run, run_fresh, set, settled,
 };
@@ -146,12 +148,15 @@ pub(crate) fn left_behind(host: &mut Observed) -> &mut ObservedImportable {
     let found = ObservedImportable {
         guid: 77,
         health: "ONLINE".to_owned(),
-        status: None,
         vdevs: vec![ObservedVdev {
+            name: "mirror-0".to_owned(),
+            guid: None,
             class: VdevClass::Data,
             kind: "mirror".to_owned(),
-            disks: ["nvme0n1".to_owned(), "nvme1n1".to_owned()].into(),
+            geometry: None,
+            disks: ["nvme0n1", "nvme1n1"].map(member).into(),
         }],
+        ..ObservedImportable::default()
     };
     host.importable.entry("tank".to_owned()).or_insert(found)
 }
@@ -196,7 +201,7 @@ fn a_pool_on_exactly_the_files_disks_is_imported_and_any_other_refused() {
                 file: &[],
                 host: |host| {
                     let found = left_behind(host);
-                    found.vdevs[0].disks.insert("nvme2n1".to_owned());
+                    found.vdevs[0].disks.push(member("nvme2n1"));
                 },
                 plan: &[OTHER],
             },
@@ -337,11 +342,7 @@ fn an_imported_pool_keeps_its_disks_and_gets_its_properties() {
                 host.disks.remove("/dev/disk/by-id/nvme-B");
                 let pool = host.pools.get_mut("tank").unwrap();
                 pool.health = "DEGRADED".to_owned();
-                pool.vdevs[0].disks = [
-                    "nvme0n1".to_owned(),
-                    "/dev/disk/by-id/nvme-B-part1".to_owned(),
-                ]
-                .into();
+                pool.vdevs[0].disks = ["nvme0n1", "/dev/disk/by-id/nvme-B"].map(member).into();
             },
             plan: &["note pool:tank: phoenix::pool::degraded"],
         },
@@ -393,19 +394,19 @@ fn another_topology_is_refused_with_the_command_that_a_person_may_run() {
     for (pool, command) in [
         (
             json!({"raid_level": "mirror", "disks": by_id(&["A", "B", "C"])}),
-            "zpool attach tank /dev/disk/by-id/nvme-A /dev/disk/by-id/nvme-C",
+            "zpool attach tank /dev/disk/by-id/nvme0n1 /dev/disk/by-id/nvme-C",
         ),
         (
             json!({"raid_level": "mirror", "disks": by_id(&["A", "C"])}),
-            "zpool replace tank nvme1n1 /dev/disk/by-id/nvme-C",
+            "zpool replace tank /dev/disk/by-id/nvme1n1 /dev/disk/by-id/nvme-C",
         ),
         (
             json!({"raid_level": "single", "disks": by_id(&["A"])}),
-            "zpool detach tank nvme1n1",
+            "zpool detach tank /dev/disk/by-id/nvme1n1",
         ),
         (
             json!({"raid_level": "raidz1", "disks": by_id(&["A", "B", "C"])}),
-            "phoenix never rebuilds a pool",
+            "ZFS cannot make the one of the other",
         ),
         (
             json!({"raid_level": "mirror", "disks": by_id(&["A", "B"]), "spares": by_id(&["C"])}),
@@ -422,6 +423,170 @@ fn another_topology_is_refused_with_the_command_that_a_person_may_run() {
         let refusal = &plan.refusals[0];
         assert_eq!(refusal.id.to_string(), "pool:tank", "{pool}");
         assert!(refusal.help.contains(command), "{pool}: {}", refusal.help);
+    }
+}
+
+/// The pool as the Proxmox installer makes it: on the third partition of each disk.
+fn on_partitions(host: &mut Observed) {
+    for (name, kernel) in [("A", "nvme0n1"), ("B", "nvme1n1")] {
+        let whole = disk(host, name).clone();
+        let part = ObservedDisk {
+            kernel_name: format!("{kernel}p3"),
+            partition_of: Some(kernel.to_owned()),
+            ..whole
+        };
+        let path = format!("/dev/disk/by-id/nvme-{name}-part3");
+        host.disks.insert(path, part);
+    }
+    let member = |(name, kernel): (&str, &str)| ObservedMember {
+        name: format!("{kernel}p3"),
+        partition_of: Some(kernel.to_owned()),
+        path: format!("/dev/disk/by-id/nvme-{name}-part3"),
+        ..member(kernel)
+    };
+    host.pools.get_mut("tank").unwrap().vdevs[0].disks =
+        [("A", "nvme0n1"), ("B", "nvme1n1")].map(member).into();
+}
+
+#[test]
+fn a_partition_is_a_member_and_its_disk_is_another_thing() {
+    let mut host = settled(&file());
+    on_partitions(&mut host);
+    let disks = json!(["nvme-A-part3", "nvme-B-part3"]);
+    let plan = planned(&file_with(&[("/zfs/pools/0/disks", disks)]), &host);
+    assert_eq!(lines(&plan), Vec::<String>::new());
+
+    let plan = planned(&file(), &host);
+    assert_eq!(
+        plan.refusals[0].reason,
+        "pool tank is on the partition /dev/disk/by-id/nvme-A-part3, and the file names the whole \
+         disk /dev/disk/by-id/nvme-A"
+    );
+    assert!(
+        !plan.refusals[0].help.contains("zpool"),
+        "{}",
+        plan.refusals[0].help
+    );
+
+    // The partition that ZFS makes on a whole disk is another name for the disk.
+    let mut host = settled(&file());
+    for (name, kernel) in [("A", "nvme0n1"), ("B", "nvme1n1")] {
+        let part = ObservedDisk {
+            kernel_name: format!("{kernel}p1"),
+            partition_of: Some(kernel.to_owned()),
+            stands_for_disk: true,
+            ..disk(&mut host, name).clone()
+        };
+        host.disks
+            .insert(format!("/dev/disk/by-id/nvme-{name}-part1"), part);
+    }
+    let disks = json!(["nvme-A-part1", "nvme-B-part1"]);
+    let plan = planned(&file_with(&[("/zfs/pools/0/disks", disks)]), &host);
+    assert_eq!(lines(&plan), Vec::<String>::new());
+}
+
+/// What the pool is made of while something is in between, and what the file names.
+#[test]
+fn a_pool_is_compared_as_the_layout_that_it_leads_to() {
+    use MemberRole::{Leaving, Member, StandIn};
+    let in_role = |name: &str, role| ObservedMember {
+        role,
+        ..member(name)
+    };
+    for (disks, named, same) in [
+        (
+            vec![
+                ("nvme0n1", Member),
+                ("nvme1n1", Leaving),
+                ("nvme2n1", Member),
+            ],
+            ["A", "C"],
+            true,
+        ),
+        // Who still names the disk that goes means its place.
+        (
+            vec![
+                ("nvme0n1", Member),
+                ("nvme1n1", Leaving),
+                ("nvme2n1", Member),
+            ],
+            ["A", "B"],
+            true,
+        ),
+        (
+            vec![
+                ("nvme0n1", Member),
+                ("nvme1n1", Member),
+                ("nvme2n1", StandIn),
+            ],
+            ["A", "B"],
+            true,
+        ),
+        (
+            vec![
+                ("nvme0n1", Member),
+                ("nvme1n1", Member),
+                ("nvme2n1", StandIn),
+            ],
+            ["A", "C"],
+            false,
+        ),
+        (
+            vec![
+                ("nvme0n1", Member),
+                ("nvme1n1", Leaving),
+                ("nvme2n1", Member),
+                ("nvme3n1", StandIn),
+            ],
+            ["A", "C"],
+            true,
+        ),
+    ] {
+        let mut host = settled(&file());
+        let pool = host.pools.get_mut("tank").unwrap();
+        pool.vdevs[0].disks = disks
+            .iter()
+            .map(|(name, role)| in_role(name, *role))
+            .collect();
+        let named = named.map(|name| format!("/dev/disk/by-id/nvme-{name}"));
+        let plan = planned(&file_with(&[("/zfs/pools/0/disks", json!(named))]), &host);
+        assert_eq!(
+            plan.refusals.is_empty(),
+            same,
+            "{disks:?} {named:?}: {:?}",
+            plan.refusals
+        );
+    }
+}
+
+/// ZFS takes these without a question or with -f, and none of them is ever advised.
+#[test]
+fn what_would_cost_redundancy_is_never_advised() {
+    const A: &str = "/dev/disk/by-id/nvme-A";
+    const B: &str = "/dev/disk/by-id/nvme-B";
+    const C: &str = "/dev/disk/by-id/nvme-C";
+    let host = settled(&file());
+    for (key, value) in [
+        (
+            "/zfs/pools/0/vdevs",
+            json!([
+                {"raid_level": "mirror", "disks": [A, B]},
+                {"raid_level": "single", "disks": [C]}
+            ]),
+        ),
+        ("/zfs/pools/0/special", json!([C])),
+    ] {
+        let mut pool =
+            json!({"name": "tank", "raid_level": "mirror", "disks": [A, B]});
+        let name = key.rsplit('/').next().unwrap();
+        if name == "vdevs" {
+            pool = json!({"name": "tank"});
+        }
+        pool[name] = value;
+        let text = file_with(&[("/zfs/pools/0", pool)]);
+        let plan = planned(&text, &host);
+        let help = &plan.refusals[0].help;
+        assert!(!help.contains("zpool add"), "{name}: {help}");
     }
 }
 

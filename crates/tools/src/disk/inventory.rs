@@ -434,16 +434,21 @@ fn unreadable(disk: &str) -> Signature {
     }
 }
 
-/// A device with what lsblk says about itself alone.
+/// A device with what lsblk says about itself alone. A partition has the serial number and model of its
+/// disk.
 fn plain(found: &BlockDevice, parent: Option<&BlockDevice>) -> Disk {
+    let of_disk = |own: &Option<String>, disk: fn(&BlockDevice) -> &Option<String>| {
+        let parent = parent.filter(|_| found.kind == "part");
+        trimmed(own.as_deref()).or_else(|| trimmed(disk(parent?).as_deref()))
+    };
     let mut disk = Disk {
         kernel_name: found.kname.clone(),
         path: found.path.clone(),
         kind: kind(found),
         parent: parent.map(|parent| parent.kname.clone()),
         size: found.size,
-        serial: trimmed(found.serial.as_deref()),
-        model: trimmed(found.model.as_deref()),
+        serial: of_disk(&found.serial, |disk| &disk.serial),
+        model: of_disk(&found.model, |disk| &disk.model),
         wwn: found.wwn.clone(),
         tran: found.tran.clone(),
         part_type: found.parttype.clone(),

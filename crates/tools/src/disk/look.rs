@@ -29,6 +29,7 @@ impl Devices {
     pub fn judge(self, host: &dyn Host, pools: &ImportedPools) -> Result<Inventory, ReadError> {
         let Self(mut inventory) = self;
         let mut unsure = pools.silent.clone();
+        unsure.extend(pools.unread.keys().cloned());
         unsure.extend(inventory.mark_pools(pools));
         inventory.raise();
         claims::mark(host, &mut inventory)?;

@@ -20,7 +20,7 @@ use phoenix_host::Host;
 /// The partition type that `zpool create` gives to data: Solaris /usr, Apple ZFS.
 const DATA: &str = "6a898cc3-1dd2-11b2-99a6-080020736631";
 /// The partition type that `zpool create` gives to the reserved partition.
-const RESERVED: &str = "6a945a3b-1dd2-11b2-99a6-080020736631";
+pub(super) const RESERVED: &str = "6a945a3b-1dd2-11b2-99a6-080020736631";
 /// The size of the reserved partition in bytes: 16,384 sectors of 512.
 const RESERVED_BYTES: u64 = 8 * 1024 * 1024;
 

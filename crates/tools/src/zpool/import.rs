@@ -2,7 +2,8 @@
 //!
 //! Never with `-f`, which would take a pool away from another system.
 
-use super::{VdevStatus, status};
+use super::status::Paragraph;
+use super::table::{self, VdevStatus};
 use crate::parse::ParseError;
 use phoenix_host::command::{Command, Program};
 
@@ -11,6 +12,19 @@ use phoenix_host::command::{Command, Program};
 const FOLDER: &str = "/dev/disk/by-id";
 
 const WHAT: &str = "the output of zpool import";
+
+/// Stands below the table of a pool of which ZFS cannot tell all disks (`show_import`,
+/// `cmd/zpool/zpool_main.c`).
+const MORE_DISKS: &str = "\tAdditional devices are known to be part of this pool";
+
+/// The pools that lie on the disks and are not imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Importable {
+    /// Those that were understood.
+    pub pools: Vec<ImportablePool>,
+    /// Why the others were not, each with its name.
+    pub unread: Vec<(String, ParseError)>,
+}
 
 /// A pool that could be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +36,11 @@ pub struct ImportablePool {
     /// `ONLINE`, `DEGRADED`, `UNAVAIL` or `FAULTED`.
     pub state: String,
     /// What ZFS has to say about it, in its own words; `None` when it would import it without ado.
-    /// A pool that another system used last always has one.
+    /// A pool that another system used last always has one. What ZFS advises to do is left out: of a
+    /// pool with an unplugged disk it says that it be destroyed.
     pub status: Option<String>,
+    /// Whether ZFS knows that there are more disks than it lists.
+    pub more_disks: bool,
     /// Its top-level vdevs; disks below `/dev/disk/by-id`.
     pub vdevs: Vec<VdevStatus>,
 }
@@ -40,61 +57,72 @@ pub fn import(guid: u64) -> Command {
     Command::write(Program::Zpool, ["import", "-d", FOLDER, guid.as_str()]).timeout(300)
 }
 
-/// Reads the answer of [`importable`].
+/// Reads the answer of [`importable`]. Its labels stand behind one blank more up to OpenZFS 2.2, and
+/// from 2.3 on in the paragraphs of pools that have a comment. What cannot be read costs the pool that
+/// it is about.
 ///
 /// # Errors
-/// When a paragraph is no pool with number, state and table.
-pub fn parse_importable(text: &str) -> Result<Vec<ImportablePool>, ParseError> {
-    let mut pools = Vec::new();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        if line.trim().is_empty() {
-            continue;
+/// When the text names no pool at all.
+pub fn parse_importable(text: &str) -> Result<Importable, ParseError> {
+    let mut importable = Importable::default();
+    for text in texts(text)? {
+        match parse_one(text) {
+            Ok(pool) => importable.pools.push(pool),
+            Err(unread) => importable.unread.push(unread),
         }
-        let unknown = |line: &str, reason: &str| ParseError::new(WHAT, line, reason);
-        let name = line
-            .trim_start()
-            .strip_prefix("pool: ")
-            .ok_or_else(|| unknown(line, "it does not begin with a pool"))?;
-        let (mut guid, mut state, mut status) = (None, None, None);
-        for line in lines.by_ref() {
-            let trimmed = line.trim_start();
-            if line.starts_with("config:") {
-                break;
-            } else if let Some(number) = trimmed.strip_prefix("id: ") {
-                guid = number.trim().parse().ok();
-            } else if let Some(word) = trimmed.strip_prefix("state: ") {
-                state = Some(word.trim().to_owned());
-            } else if let Some(words) = trimmed.strip_prefix("status: ") {
-                status = Some(words.trim().to_owned());
-            }
-        }
-        let (Some(guid), Some(state)) = (guid, state) else {
-            return Err(unknown(line, "the pool has no number or no state"));
-        };
-        while lines.next_if(|line| line.trim().is_empty()).is_some() {}
-        let mut table = Vec::new();
-        while let Some(line) = lines.next_if(|line| line.starts_with('\t')) {
-            table.push(line);
-        }
-        let own = table.first().is_some_and(|line| {
-            let rest = line
-                .strip_prefix('\t')
-                .and_then(|rest| rest.strip_prefix(name));
-            rest.is_some_and(|rest| rest.starts_with(' '))
-        });
-        if !own {
-            return Err(unknown(line, "the pool has no table of disks"));
-        }
-        pools.push(ImportablePool {
-            name: name.to_owned(),
-            guid,
-            state,
-            status,
-            vdevs: status::members(WHAT, table.into_iter().skip(1), Some(FOLDER))?,
-        });
     }
-    Ok(pools)
+    Ok(importable)
+}
+
+/// The text about each pool.
+fn texts(text: &str) -> Result<Vec<&str>, ParseError> {
+    let mut starts = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if is_start(line) {
+            starts.push(at);
+        } else if starts.is_empty() && !line.trim().is_empty() {
+            return Err(ParseError::new(WHAT, line, "it does not begin with a pool"));
+        }
+        at += line.len();
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    let spans = starts.iter().zip(ends);
+    Ok(spans
+        .filter_map(|(&start, end)| text.get(start..end))
+        .collect())
+}
+
+fn is_start(line: &str) -> bool {
+    line.starts_with(' ') && line.trim_start().starts_with("pool: ")
+}
+
+fn parse_one(text: &str) -> Result<ImportablePool, (String, ParseError)> {
+    let paragraphs = Paragraph::all(text);
+    let find = |label: &str| paragraphs.iter().find(|found| found.label == label);
+    let name = find("pool").map_or("", |pool| pool.text);
+    let unread = |line: &str, reason: &str| (name.to_owned(), ParseError::new(WHAT, line, reason));
+    let guid = find("id").and_then(|id| id.text.parse().ok());
+    let (Some(guid), Some(state)) = (guid, find("state")) else {
+        let first = text.lines().next().unwrap_or("");
+        return Err(unread(first, "the pool has no number or no state"));
+    };
+    let table = find("config").map(|config| config.below.as_slice());
+    let table = table.unwrap_or_default();
+    let own = table.first().copied().unwrap_or_default();
+    if !table::is_of_pool(own, name) {
+        return Err(unread(own, "the pool has no table of disks"));
+    }
+    let rows = table.iter().skip(1).copied();
+    let vdevs = table::vdevs(WHAT, rows, Some(FOLDER)).map_err(|error| (name.to_owned(), error))?;
+    Ok(ImportablePool {
+        name: name.to_owned(),
+        guid,
+        state: state.text.to_owned(),
+        status: find("status").map(Paragraph::sentence),
+        more_disks: text.contains(MORE_DISKS),
+        vdevs,
+    })
 }
 
 #[cfg(test)]
@@ -138,7 +166,7 @@ config:
 
     #[test]
     fn every_pool_is_read_with_its_disks_and_with_what_zfs_says() {
-        let pools = parse_importable(TEXT).unwrap();
+        let pools = parse_importable(TEXT).unwrap().pools;
         let row = |pool: &ImportablePool| {
             let disks = pool.vdevs.iter().flat_map(|vdev| &vdev.disks);
             let disks: Vec<&str> = disks.map(|disk| disk.path.as_str()).collect();
@@ -155,19 +183,21 @@ config:
                 "foreign 7744447469041795893 The pool was last accessed by another system. [\"disk\"] [\"/dev/disk/by-id/loop0\"]",
             ]
         );
-        assert_eq!(parse_importable(""), Ok(Vec::new()));
+        assert_eq!(parse_importable(""), Ok(Importable::default()));
     }
 
     #[test]
     fn what_is_not_understood_is_no_pool() {
+        assert!(parse_importable("nonsense\n").is_err());
         for text in [
-            "nonsense\n",
             "  pool: tank\n state: ONLINE\nconfig:\n\n\ttank  ONLINE\n",
             "  pool: tank\n    id: 12\nconfig:\n\n\ttank  ONLINE\n",
             "  pool: tank\n    id: 12\n state: ONLINE\nconfig:\n\n\tother  ONLINE\n",
             "  pool: tank\n    id: 12\n state: ONLINE\n",
         ] {
-            assert!(parse_importable(text).is_err(), "{text}");
+            let found = parse_importable(text).unwrap();
+            assert_eq!(found.pools, [], "{text}");
+            assert_eq!(found.unread.len(), 1, "{text}");
         }
     }
 }

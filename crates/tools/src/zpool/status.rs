@@ -1,52 +1,36 @@
-//! `zpool status -P`: which disks a pool is made of.
+//! `zpool status -P`: what a pool is made of, and how it is.
 //!
-//! The text is the only form that every supported release has (JSON came with 2.3). Its table is
-//! indented by depth, two blanks a level: pool, vdev, disk. While a disk is being replaced there
-//! is one level more, and a lone disk has `replacing-0` in its place.
+//! The text is the only form that every supported release has (JSON came with 2.3). Labels are
+//! compared without the blanks before them, which differ by release.
 
-use phoenix_zfs::vdev::VdevClass;
-
+use super::activity::{Activity, running};
+use super::table::{self, VdevStatus};
 use crate::parse::ParseError;
 
 const WHAT: &str = "the output of zpool status";
 
-/// The layout of one pool.
+/// What ZFS says below the table of a pool whose files are all whole.
+const NO_ERRORS: &str = "No known data errors";
+
+/// One pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolStatus {
     /// The pool.
     pub name: String,
     /// `ONLINE`, `DEGRADED`, `FAULTED`, `UNAVAIL`, `SUSPENDED` ...
     pub state: String,
+    /// What ZFS finds wrong with it, in its own words; `None` for nothing.
+    pub status: Option<String>,
+    /// What it does in the background.
+    pub activities: Vec<Activity>,
+    /// Whether it has a checkpoint, which forbids most changes of the layout.
+    pub checkpoint: bool,
     /// Its top-level vdevs, in the order of the table.
     pub vdevs: Vec<VdevStatus>,
-}
-
-/// A top-level vdev.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VdevStatus {
-    /// ZFS's name: `mirror-0`, `draid1:2d:4c:1s-0`; for a plain disk its path.
-    pub name: String,
-    /// What it is for.
-    pub class: VdevClass,
-    /// `disk`, `mirror`, `raidz1`, `draid1`: the name without number and geometry.
-    pub kind: String,
-    /// `ONLINE`, `DEGRADED`, `AVAIL`, `INUSE` ...; empty for a cache or log that says nothing.
-    pub state: String,
-    /// Every disk, those that are being replaced included.
-    pub disks: Vec<DiskStatus>,
-}
-
-/// A member of a vdev.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskStatus {
-    /// Full path of the disk or, where ZFS has partitioned it, of its first partition; for a disk
-    /// that is gone the path that it had, or its number if ZFS does not know one.
-    pub path: String,
-    /// `ONLINE`, `OFFLINE`, `UNAVAIL`, `REMOVED`, `FAULTED` ...
-    pub state: String,
-    /// Whether it stands in for the disk before it: a hot spare in use, or the new disk of a
-    /// replacement that is not finished. Without these the layout is the one that was made.
-    pub substitute: bool,
+    /// Which of its data are lost, in ZFS's words; `None` for none that it knows of.
+    pub lost: Option<String>,
+    /// How many rows the table has below the pool's own.
+    rows: usize,
 }
 
 /// Reads the answer of [`status`](super::status()) for one pool.
@@ -54,212 +38,113 @@ pub struct DiskStatus {
 /// # Errors
 /// When a line of the table is neither a known kind of vdev nor a disk, or the table is missing.
 pub fn parse_status(text: &str) -> Result<PoolStatus, ParseError> {
-    let mut name = None;
-    let mut state = None;
-    let mut lines = text.lines();
-    // Everything before the table is `key: text`, with longer texts continued below a tab.
-    for line in lines.by_ref() {
-        let trimmed = line.trim_start();
-        if line.starts_with("config:") {
-            break;
-        } else if line.starts_with('\t') {
-            continue;
-        } else if let Some(pool) = trimmed.strip_prefix("pool: ") {
-            name = Some(pool.trim().to_owned());
-        } else if let Some(word) = trimmed.strip_prefix("state: ") {
-            state = Some(word.trim().to_owned());
-        }
-    }
-    let (Some(name), Some(state)) = (name, state) else {
+    let paragraphs = Paragraph::all(text);
+    let find = |label: &str| paragraphs.iter().find(|found| found.label == label);
+    let (Some(pool), Some(state)) = (find("pool"), find("state")) else {
         let first = text.lines().next().unwrap_or("");
         return Err(ParseError::new(WHAT, first, "it names no pool and state"));
     };
-    let rows = lines
-        .skip_while(|line| line.trim().is_empty())
-        .take_while(|line| !line.trim().is_empty());
-    let vdevs = table(rows, &name)?;
-    Ok(PoolStatus { name, state, vdevs })
+    let table = find("config").map(|config| config.below.as_slice());
+    let rows: Vec<&str> = rows_below(table.unwrap_or_default(), pool.text)?.collect();
+    let lost = find("errors").filter(|errors| errors.text != NO_ERRORS);
+    Ok(PoolStatus {
+        name: pool.text.to_owned(),
+        state: state.text.to_owned(),
+        status: find("status").map(Paragraph::sentence),
+        activities: paragraphs
+            .iter()
+            .filter_map(|found| running(found.label, found.text, &found.below))
+            .collect(),
+        checkpoint: find("checkpoint").is_some(),
+        rows: rows.len(),
+        vdevs: table::vdevs(WHAT, rows.into_iter(), None)?,
+        lost: lost.map(|errors| errors.text.to_owned()),
+    })
 }
 
-fn table<'a>(
-    mut lines: impl Iterator<Item = &'a str>,
+impl PoolStatus {
+    /// Adds the permanent numbers of vdevs and disks from the answer of
+    /// [`status_by_number`](super::status_by_number). Nothing is added when the table has another
+    /// shape: the pool has changed meanwhile.
+    ///
+    /// # Errors
+    /// When the answer has no table of the pool.
+    pub fn number(&mut self, text: &str) -> Result<(), ParseError> {
+        let paragraphs = Paragraph::all(text);
+        let table = paragraphs.iter().find(|found| found.label == "config");
+        let table = table.map(|config| config.below.as_slice());
+        let rows = rows_below(table.unwrap_or_default(), &self.name)?;
+        let numbers = table::numbers(WHAT, rows)?;
+        if numbers.len() != self.rows {
+            return Ok(());
+        }
+        let number = |row: usize| numbers.get(row).copied().flatten();
+        for vdev in &mut self.vdevs {
+            vdev.guid = number(vdev.row);
+            for disk in &mut vdev.disks {
+                disk.guid = number(disk.row);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `label: text`, with the lines below it that begin with a tab, up to the first empty line behind
+/// them.
+pub(super) struct Paragraph<'a> {
+    pub(super) label: &'a str,
+    pub(super) text: &'a str,
+    pub(super) below: Vec<&'a str>,
+}
+
+impl<'a> Paragraph<'a> {
+    /// The paragraphs of a text. What is none is left out.
+    pub(super) fn all(text: &'a str) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        let mut is_over = false;
+        for line in text.lines() {
+            if line.trim().is_empty() {
+                is_over = found.last().is_some_and(|last| !last.below.is_empty());
+            } else if line.starts_with('\t') {
+                if let Some(last) = found.last_mut().filter(|_| !is_over) {
+                    last.below.push(line);
+                }
+            } else if let Some((label, text)) = line.trim().split_once(':') {
+                is_over = false;
+                found.push(Self {
+                    label,
+                    text: text.trim(),
+                    below: Vec::new(),
+                });
+            }
+        }
+        found
+    }
+
+    /// Its text in one line.
+    pub(super) fn sentence(&self) -> String {
+        let below = self.below.iter().map(|line| line.trim());
+        let words = std::iter::once(self.text).chain(below);
+        let words = words.flat_map(str::split_whitespace);
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The rows of a table below the pool's own.
+fn rows_below<'a>(
+    table: &[&'a str],
     pool: &str,
-) -> Result<Vec<VdevStatus>, ParseError> {
+) -> Result<impl Iterator<Item = &'a str>, ParseError> {
+    let mut lines = table.iter().copied();
     let header = lines.next().unwrap_or("");
     if !header.trim_start().starts_with("NAME ") {
-        return Err(ParseError::new(
-            WHAT,
-            header,
-            "the table of disks is missing",
-        ));
+        let reason = "the table of disks is missing";
+        return Err(ParseError::new(WHAT, header, reason));
     }
     let first = lines.next().unwrap_or("");
-    if Row::read(WHAT, first)?.name != pool {
-        return Err(ParseError::new(
-            WHAT,
-            first,
-            "the table does not begin with the pool",
-        ));
+    if !table::is_of_pool(first, pool) {
+        let reason = "the table does not begin with the pool";
+        return Err(ParseError::new(WHAT, first, reason));
     }
-    members(WHAT, lines, None)
-}
-
-/// The lines of the table below the pool's own, in the output `what`. `folder` is where disks lie
-/// that are listed without it, as `zpool import` does.
-pub(super) fn members<'a>(
-    what: &'static str,
-    lines: impl Iterator<Item = &'a str>,
-    folder: Option<&str>,
-) -> Result<Vec<VdevStatus>, ParseError> {
-    let mut class = VdevClass::Data;
-    let mut vdevs: Vec<VdevStatus> = Vec::new();
-    // The depth of the `replacing-N` or `spare-N` that the next disks stand under, and whether
-    // the disk that is replaced has been seen.
-    let mut replacement: Option<(usize, bool)> = None;
-    for line in lines {
-        let row = Row::read(what, line)?;
-        replacement = replacement.filter(|(depth, _)| row.depth > *depth);
-        let unknown = |reason: &str| ParseError::new(what, line, reason);
-        if row.depth == 0 {
-            class = section(row.name).ok_or_else(|| unknown("it is no class of vdevs"))?;
-            continue;
-        }
-        let member = Member::read(&row).or(folder.map(|_| Member::Disk(row.name)));
-        match member.ok_or_else(|| unknown("it is no disk and no kind of vdev"))? {
-            Member::DistributedSpare => {}
-            Member::Replacement => {
-                replacement = Some((row.depth, false));
-                if row.depth == 1 {
-                    vdevs.push(row.vdev(class, "disk"));
-                }
-            }
-            Member::Group(kind) if row.depth == 1 => vdevs.push(row.vdev(class, kind)),
-            Member::Group(_) => return Err(unknown("ZFS has no vdev inside a vdev")),
-            Member::Disk(path) => {
-                if row.depth == 1 {
-                    vdevs.push(row.vdev(class, "disk"));
-                }
-                let vdev = vdevs.last_mut();
-                let vdev = vdev.ok_or_else(|| unknown("it belongs to no vdev"))?;
-                let substitute = replacement.is_some_and(|(_, replaced)| replaced);
-                let path = match folder {
-                    Some(folder) if !path.starts_with('/') => format!("{folder}/{path}"),
-                    _ => path.to_owned(),
-                };
-                vdev.disks.push(row.disk(path, substitute));
-                replacement = replacement.map(|(depth, _)| (depth, true));
-            }
-        }
-    }
-    Ok(vdevs)
-}
-
-/// The heading that the vdevs below it belong to.
-fn section(word: &str) -> Option<VdevClass> {
-    match word {
-        "special" => Some(VdevClass::Special),
-        "dedup" => Some(VdevClass::Dedup),
-        "logs" => Some(VdevClass::Log),
-        "cache" => Some(VdevClass::Cache),
-        "spares" => Some(VdevClass::Spare),
-        _ => None,
-    }
-}
-
-/// One line of the table.
-struct Row<'a> {
-    depth: usize,
-    name: &'a str,
-    state: &'a str,
-    /// What follows the counters: `was /dev/...`, `currently in use`, `(resilvering)`.
-    remark: &'a str,
-}
-
-impl<'a> Row<'a> {
-    fn read(what: &'static str, line: &'a str) -> Result<Self, ParseError> {
-        let inner = line
-            .strip_prefix('\t')
-            .ok_or_else(|| ParseError::new(what, line, "it is not part of the table"))?;
-        let text = inner.trim_start_matches(' ');
-        let depth = (inner.len() - text.len()) / 2;
-        // Two blanks end the name, so that a file with a blank in its name stays whole.
-        let (name, rest) = text.split_once("  ").unwrap_or((text, ""));
-        let (state, rest) = word(rest);
-        let remark = ["READ", "WRITE", "CKSUM"].iter().fold(rest, |rest, _| {
-            let (first, after) = word(rest);
-            let counter = first.starts_with(|c: char| c.is_ascii_digit());
-            if counter { after } else { rest }
-        });
-        Ok(Self {
-            depth,
-            name: name.trim_end(),
-            state,
-            remark: remark.trim(),
-        })
-    }
-
-    fn vdev(&self, class: VdevClass, kind: &str) -> VdevStatus {
-        VdevStatus {
-            name: self.name.to_owned(),
-            class,
-            kind: kind.to_owned(),
-            state: self.state.to_owned(),
-            disks: Vec::new(),
-        }
-    }
-
-    fn disk(&self, path: String, substitute: bool) -> DiskStatus {
-        DiskStatus {
-            path,
-            state: self.state.to_owned(),
-            substitute,
-        }
-    }
-}
-
-fn word(text: &str) -> (&str, &str) {
-    let text = text.trim_start();
-    text.split_once([' ', '\t']).unwrap_or((text, ""))
-}
-
-/// What a name of the table stands for.
-enum Member<'a> {
-    /// A vdev with members of its own; its kind.
-    Group(&'a str),
-    /// `replacing-1` or `spare-1`: a disk together with those that stand in for it.
-    Replacement,
-    /// A disk; its path.
-    Disk(&'a str),
-    /// Spare space inside a draid vdev, `draid1-0-0`: no disk of its own.
-    DistributedSpare,
-}
-
-impl<'a> Member<'a> {
-    fn read(row: &Row<'a>) -> Option<Self> {
-        let name = row.name;
-        if name.starts_with('/') {
-            return Some(Self::Disk(name));
-        }
-        // A disk that is gone is named by its number, with the path that it had as a remark.
-        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(Self::Disk(row.remark.strip_prefix("was ").unwrap_or(name)));
-        }
-        let (front, number) = name.rsplit_once('-')?;
-        number.parse::<u32>().ok()?;
-        match front {
-            "mirror" | "raidz1" | "raidz2" | "raidz3" => return Some(Self::Group(front)),
-            "replacing" | "spare" => return Some(Self::Replacement),
-            _ => {}
-        }
-        // `draid1:2d:4c:1s-0` is a vdev, `draid1-0-0` a spare inside of one.
-        let (kind, is_vdev) = match front.split_once(':') {
-            Some((kind, _)) => (kind, true),
-            None => (front.split_once('-')?.0, false),
-        };
-        match (kind, is_vdev) {
-            ("draid1" | "draid2" | "draid3", true) => Some(Self::Group(kind)),
-            ("draid1" | "draid2" | "draid3", false) => Some(Self::DistributedSpare),
-            _ => None,
-        }
-    }
+    Ok(lines)
 }

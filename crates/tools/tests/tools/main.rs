@@ -8,6 +8,7 @@
 
 mod container_conf;
 mod disk;
+mod layout;
 mod nfs;
 mod pve;
 mod system;

@@ -2,7 +2,7 @@
 
 use phoenix_host::HostError;
 use phoenix_host::command::Output;
-use phoenix_tools::zpool::{self, PoolRow, PoolSpec, PoolStatus, VdevSpec, parse_status};
+use phoenix_tools::zpool::{self, PoolRow, PoolSpec, VdevSpec};
 use phoenix_zfs::property::Value;
 use phoenix_zfs::vdev::VdevClass;
 
@@ -50,6 +50,7 @@ fn command_lines_are_those_that_zpool_takes() {
     for (command, typed) in [
         (zpool::list(), "zpool list -Hp -o name,guid,size,health"),
         (zpool::status("tank"), "zpool status -P tank"),
+        (zpool::status_by_number("tank"), "zpool status -g tank"),
         (
             zpool::get(&["ashift", "autotrim"], &["a", "b"]),
             "zpool get -Hp -o name,property,value,source ashift,autotrim a b",
@@ -122,99 +123,9 @@ fn pool_properties_are_read() {
     );
 }
 
-/// One line a vdev, one line a disk, so that a snapshot can be read.
-fn layout(text: &str) -> String {
-    let PoolStatus { name, state, vdevs } = parse_status(text).unwrap();
-    let mut lines = vec![format!("{name} {state}")];
-    for vdev in vdevs {
-        lines.push(format!(
-            "  {} {} {} {}",
-            vdev.class, vdev.kind, vdev.name, vdev.state
-        ));
-        let disks = vdev.disks.iter();
-        lines.extend(disks.map(|disk| {
-            let substitute = if disk.substitute { " (substitute)" } else { "" };
-            format!("    {} {}{substitute}", disk.path, disk.state)
-        }));
-    }
-    lines.join("\n")
-}
-
-#[test]
-fn every_class_of_vdev_is_told_apart() {
-    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-classes.txt")));
-}
-
-#[test]
-fn a_draid_pool_has_no_spare_disks_of_its_own() {
-    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-draid.txt")));
-}
-
-#[test]
-fn a_scrub_and_a_removed_vdev_are_no_disks() {
-    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-scrub.txt")));
-    insta::assert_snapshot!(layout(include_str!(
-        "../fixtures/zpool-status-vdev-removed.txt"
-    )));
-}
-
-#[test]
-fn a_spare_in_use_belongs_to_the_vdev_as_well() {
-    insta::assert_snapshot!(layout(include_str!(
-        "../fixtures/zpool-status-spare-in-use.txt"
-    )));
-}
-
-#[test]
-fn a_lone_disk_that_is_being_replaced_is_still_one_vdev() {
-    insta::assert_snapshot!(layout(include_str!(
-        "../fixtures/zpool-status-replacing.txt"
-    )));
-}
-
-#[test]
-fn a_disk_that_is_gone_keeps_its_path() {
-    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-gone.txt")));
-    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-missing.txt")));
-    insta::assert_snapshot!(layout(include_str!("../fixtures/zpool-status-removed.txt")));
-}
-
-#[test]
-fn a_layout_that_is_not_understood_is_an_error_and_not_a_smaller_pool() {
-    let good = include_str!("../fixtures/zpool-status-classes.txt");
-    for (from, to, named) in [
-        ("mirror-0", "wonder-0", "wonder-0"),
-        ("special\t", "strange\t", "strange"),
-        ("\t  mirror-0 ", "\tx", "x"),
-        (" pool: hstmix", " pool: other", "hstmix"),
-        ("\tNAME", "\tNOMEN", "NOMEN"),
-        (" state: ONLINE", "", "pool: hstmix"),
-        ("/var/tmp/hst7.img", "hst7.img", "hst7.img"),
-    ] {
-        let text = good.replacen(from, to, 1);
-        assert_ne!(text, good, "{from}");
-        let error = parse_status(&text).unwrap_err();
-        assert!(error.line.contains(named), "{from} -> {to}: {error}");
-    }
-    let table = good.find("config:").unwrap();
-    assert!(parse_status(&good[..table]).is_err());
-    assert!(parse_status("").is_err());
-}
-
-/// Text that is cut off anywhere never turns into another layout than a shorter table's.
-#[test]
-fn every_prefix_of_a_status_is_read_or_refused_without_a_panic() {
-    let good = include_str!("../fixtures/zpool-status-spare-in-use.txt");
-    for end in 0..good.len() {
-        if let Some(text) = good.get(..end) {
-            let _ = parse_status(text);
-        }
-    }
-}
-
 #[test]
 fn pools_that_do_not_answer_are_silent_and_hide_no_other() {
-    let list = "hstmix\t1\t2\tONLINE\nhung\t1\t2\tONLINE\nstopped\t1\t2\tSUSPENDED\n";
+    let list = "gone\t1\t2\tONLINE\nodd\t1\t2\tONLINE\nhstmix\t1\t2\tONLINE\nhung\t1\t2\tONLINE\nstopped\t1\t2\tSUSPENDED\n";
     let classes = include_str!("../fixtures/zpool-status-classes.txt");
     let host = Scripted::default()
         .answers(
@@ -223,15 +134,24 @@ fn pools_that_do_not_answer_are_silent_and_hide_no_other() {
         )
         .has_file("/proc/spl/kstat/zfs/stopped/state", "SUSPENDED\n")
         .has_file("/proc/spl/kstat/zfs/hung/state", "ONLINE\n")
+        .answers(
+            "zpool status -P odd",
+            Output::success(classes.replace("mirror-0", "wonder-0")),
+        )
+        .answers(
+            "zpool status -P gone",
+            Output::failure(1, "cannot open 'gone': no such pool\n"),
+        )
         .answers("zpool status -P hstmix", Output::success(classes))
         .hangs("zpool status -P hung");
     let imported = zpool::imported(&host).unwrap();
     assert_eq!(
         Vec::from_iter(imported.pools.keys()),
-        ["hstmix", "hung", "stopped"]
+        ["gone", "hstmix", "hung", "odd", "stopped"]
     );
     assert_eq!(Vec::from_iter(imported.layouts.keys()), ["hstmix"]);
     assert_eq!(Vec::from_iter(&imported.silent), ["hung", "stopped"]);
+    assert_eq!(Vec::from_iter(imported.unread.keys()), ["gone", "odd"]);
 }
 
 #[test]

@@ -57,6 +57,15 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, found: &ObservedImportable) -
 
 fn check(facts: &Facts<'_>, pool: &Pool, found: &ObservedImportable) -> Result<(), Stop> {
     let (name, guid) = (&pool.name, found.guid);
+    if let Some(why) = &found.unread {
+        return Err(refused(
+            RefusalCode::PoolUnreadable,
+            format!(
+                "pool {name} is on its disks and not imported, and phoenix cannot tell what it is made of: {why}"
+            ),
+            "import it yourself (zpool import -d /dev/disk/by-id shows its number), then run phoenix again",
+        ));
+    }
     let by_hand = format!("zpool import -d /dev/disk/by-id {guid}");
     if let Some(status) = &found.status {
         return Err(refused(

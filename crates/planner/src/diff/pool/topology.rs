@@ -1,7 +1,8 @@
-//! Which disks an imported pool is made of, compared with the file as sets.
+//! Which disks an imported pool is made of, compared with the file.
 //!
-//! phoenix never attaches, adds, replaces or removes a disk of an existing pool: most of it cannot
-//! be undone. It says what differs and which command a person may run.
+//! A pool is compared as the layout that it leads to: a disk that is being replaced counts as the one
+//! that comes, and a hot spare in use as nothing. The order of disks and vdevs is no difference. How a
+//! difference is told is `way_out`'s business.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +11,37 @@ use phoenix_zfs::vdev::VdevClass;
 
 use super::super::facts::Facts;
 use super::super::verdict::{Stop, refused};
-use crate::observed::ObservedPool;
+use super::way_out;
+use crate::observed::{MemberRole, ObservedMember, ObservedPool, ObservedVdev};
 use crate::refusal::RefusalCode;
 
-/// One top-level vdev: its class, ZFS's word for its kind, and the identities of its disks.
-/// Plain disks stand side by side, so each is a group of its own.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
-    class: VdevClass,
-    kind: String,
-    disks: BTreeSet<String>,
+/// A top-level vdev of the file. Plain disks stand side by side, so each is one of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Declared {
+    pub(super) class: VdevClass,
+    /// ZFS's word: `mirror`, `raidz1`, `disk`.
+    pub(super) kind: String,
+    /// The file's paths by the name that a pool knows the disk by.
+    pub(super) disks: BTreeMap<String, String>,
+}
+
+/// A top-level vdev of the pool, with the disks that it leads to by name.
+#[derive(Debug, Clone)]
+pub(super) struct Live<'a> {
+    pub(super) vdev: &'a ObservedVdev,
+    pub(super) disks: BTreeMap<&'a str, &'a ObservedMember>,
+}
+
+/// One difference between the file and the pool.
+#[derive(Debug, Clone)]
+pub(super) enum Difference<'a> {
+    /// A vdev is of the same kind and has other disks, or more, or fewer; or one kind became the
+    /// other that ZFS can make of it.
+    Changed { has: Live<'a>, wants: Declared },
+    /// The file has a vdev more.
+    Missing(Declared),
+    /// The pool has a vdev more.
+    Extra(Live<'a>),
 }
 
 /// Nothing to do if the pool is made of what the file says.
@@ -31,40 +53,34 @@ pub(super) fn check(facts: &Facts<'_>, pool: &Pool, live: &ObservedPool) -> Resu
     if pool.vdevs.is_empty() {
         return Ok(());
     }
-    let has = live_groups(live);
-    check_paths(facts, pool, &has)?;
-    let (wants, paths) = declared_groups(facts, pool);
-    if has == wants {
+    if let Some(why) = &live.unread {
+        return Err(refused(
+            RefusalCode::PoolUnreadable,
+            format!(
+                "phoenix cannot tell what pool {} is made of: {why}",
+                pool.name
+            ),
+            format!(
+                "report it with the output of zpool status -P {}; until then name the pool without its \
+                 disks",
+                pool.name
+            ),
+        ));
+    }
+    let found = differences(facts, pool, live);
+    if found.is_empty() {
         return Ok(());
     }
-    let name = &pool.name;
-    let missing: Vec<_> = wants.difference(&has).collect();
-    let extra: Vec<_> = has.difference(&wants).collect();
-    let reason = match (missing.as_slice(), extra.as_slice()) {
-        (missing, []) => format!("pool {name} lacks {}", list(missing)),
-        ([], extra) => format!(
-            "pool {name} also has {}, which the file does not name",
-            list(extra)
-        ),
-        (missing, extra) => format!(
-            "pool {name} has {} where the file has {}",
-            list(extra),
-            list(missing)
-        ),
-    };
-    Err(refused(
-        RefusalCode::PoolOtherDisks,
-        reason,
-        way_out(name, &missing, &extra, &paths),
-    ))
+    check_paths(facts, pool, live)?;
+    Err(way_out::refusal(facts, pool, live, &found))
 }
 
 /// A path that leads nowhere is a dead member only if the pool still lists it under that path.
-fn check_paths(facts: &Facts<'_>, pool: &Pool, has: &BTreeSet<Group>) -> Result<(), Stop> {
-    let known = |path: &str| {
-        facts.observed.disks.contains_key(path)
-            || has.iter().any(|group| group.disks.contains(path))
-    };
+fn check_paths(facts: &Facts<'_>, pool: &Pool, live: &ObservedPool) -> Result<(), Stop> {
+    let disks = live.vdevs.iter().flat_map(|vdev| &vdev.disks);
+    let names: BTreeSet<&str> = disks.map(|disk| disk.name.as_str()).collect();
+    let known =
+        |path: &str| facts.observed.disks.contains_key(path) || names.contains(whole_disk(path));
     match pool.disks().find(|disk| !known(&disk.path)) {
         None => Ok(()),
         Some(disk) => Err(refused(
@@ -81,29 +97,84 @@ fn check_paths(facts: &Facts<'_>, pool: &Pool, has: &BTreeSet<Group>) -> Result<
     }
 }
 
-fn live_groups(live: &ObservedPool) -> BTreeSet<Group> {
-    let mut groups = BTreeSet::new();
-    for vdev in &live.vdevs {
-        // `draid1:4d:6c:1s` carries its geometry.
-        let kind = vdev.kind.split(':').next().unwrap_or_default();
-        let disks: BTreeSet<_> = vdev.disks.iter().map(|disk| whole_disk(disk)).collect();
-        add(&mut groups, vdev.class, kind, disks);
+/// Where the file and the pool differ, in the order of the pool and then of the file.
+pub(super) fn differences<'a>(
+    facts: &Facts<'_>,
+    pool: &Pool,
+    live: &'a ObservedPool,
+) -> Vec<Difference<'a>> {
+    let mut has = live_vdevs(live);
+    let mut wants = declared_vdevs(facts, pool);
+    for wanted in &mut wants {
+        finish_replacements(wanted, live);
     }
-    groups
+    // What is equal is out of the way before the rest is paired.
+    wants.retain(
+        |wanted| match has.iter().position(|has| is_same(has, wanted)) {
+            Some(index) => {
+                has.remove(index);
+                false
+            }
+            None => true,
+        },
+    );
+    let mut found = Vec::new();
+    for has in has {
+        match nearest(&has, &wants) {
+            Some(index) => found.push(Difference::Changed {
+                wants: wants.remove(index),
+                has,
+            }),
+            None => found.push(Difference::Extra(has)),
+        }
+    }
+    found.extend(wants.into_iter().map(Difference::Missing));
+    found
 }
 
-/// What the file declares, with the file's path to each disk.
-fn declared_groups(facts: &Facts<'_>, pool: &Pool) -> (BTreeSet<Group>, BTreeMap<String, String>) {
-    let mut groups = BTreeSet::new();
-    let mut paths = BTreeMap::new();
-    let mut identify = |disks: &[Disk]| -> BTreeSet<String> {
-        let identify = |disk: &Disk| {
-            let found = facts.observed.disks.get(&disk.path);
-            let identity = found.map_or(&disk.path, |found| &found.kernel_name).clone();
-            paths.insert(identity.clone(), disk.path.clone());
-            identity
-        };
-        disks.iter().map(identify).collect()
+/// The vdevs that the pool leads to. One that is being removed is none of them, nor is the entry of a
+/// spare that has taken the place of a member for good.
+fn live_vdevs(live: &ObservedPool) -> Vec<Live<'_>> {
+    let in_place = |spare: &ObservedMember| {
+        let others = live
+            .vdevs
+            .iter()
+            .filter(|vdev| vdev.class != VdevClass::Spare);
+        let mut members = others.flat_map(ObservedVdev::members);
+        members.any(|member| member.name == spare.name)
+    };
+    let vdev =
+        |vdev: &'_ ObservedVdev| vdev.class != VdevClass::Spare || !vdev.members().any(in_place);
+    let all = live.vdevs.iter().filter(|found| vdev(found));
+    let all = all.map(|vdev| Live {
+        vdev,
+        disks: vdev
+            .members()
+            .map(|disk| (disk.name.as_str(), disk))
+            .collect(),
+    });
+    all.filter(|found| !found.disks.is_empty()).collect()
+}
+
+/// What the file declares.
+fn declared_vdevs(facts: &Facts<'_>, pool: &Pool) -> Vec<Declared> {
+    let named = |disk: &Disk| {
+        let found = facts.observed.disks.get(&disk.path);
+        let name = found.map_or_else(|| whole_disk(&disk.path), |found| found.member_name());
+        (name.to_owned(), disk.path.clone())
+    };
+    let mut declared = Vec::new();
+    let mut add = |class, kind: Option<String>, disks: &[Disk]| match kind {
+        Some(kind) => declared.push(Declared {
+            class,
+            kind,
+            disks: disks.iter().map(named).collect(),
+        }),
+        None => declared.extend(disks.iter().map(|disk| Declared {
+            class,
+            kind: "disk".to_owned(),
+            disks: BTreeMap::from([named(disk)]),
+        })),
     };
     for (class, vdevs) in [
         (VdevClass::Data, &pool.vdevs),
@@ -111,112 +182,87 @@ fn declared_groups(facts: &Facts<'_>, pool: &Pool) -> (BTreeSet<Group>, BTreeMap
         (VdevClass::Log, &pool.log),
     ] {
         for vdev in vdevs {
-            let kind = vdev.level.keyword().unwrap_or_else(|| "disk".to_owned());
-            add(&mut groups, class, &kind, identify(&vdev.disks));
+            add(class, vdev.level.keyword(), &vdev.disks);
         }
     }
-    add(&mut groups, VdevClass::Cache, "disk", identify(&pool.cache));
-    add(
-        &mut groups,
-        VdevClass::Spare,
-        "disk",
-        identify(&pool.spares),
-    );
-    (groups, paths)
+    add(VdevClass::Cache, None, &pool.cache);
+    add(VdevClass::Spare, None, &pool.spares);
+    declared
 }
 
-fn add(groups: &mut BTreeSet<Group>, class: VdevClass, kind: &str, disks: BTreeSet<String>) {
-    let mut insert = |disks| {
-        groups.insert(Group {
-            class,
-            kind: kind.to_owned(),
-            disks,
-        });
+/// A file that still names the disk that goes means the place, which the disk that comes will have.
+fn finish_replacements(wanted: &mut Declared, live: &ObservedPool) {
+    for vdev in &live.vdevs {
+        for (old, new) in replacements(vdev) {
+            if wanted.disks.contains_key(&new.name) {
+                continue;
+            }
+            if let Some(path) = wanted.disks.remove(&old.name) {
+                wanted.disks.insert(new.name.clone(), path);
+            }
+        }
+    }
+}
+
+/// Each disk that goes, with the one that takes its place.
+pub(super) fn replacements(
+    vdev: &ObservedVdev,
+) -> impl Iterator<Item = (&ObservedMember, &ObservedMember)> {
+    let going = vdev.disks.iter().enumerate();
+    let going = going.filter(|(_, disk)| disk.role == MemberRole::Leaving);
+    going.filter_map(|(index, old)| {
+        let mut after = vdev.disks.iter().skip(index);
+        let new = after.find(|disk| disk.role == MemberRole::Member)?;
+        Some((old, new))
+    })
+}
+
+fn is_same(has: &Live<'_>, wanted: &Declared) -> bool {
+    has.vdev.class == wanted.class
+        && kind(has) == wanted.kind
+        && has
+            .disks
+            .keys()
+            .copied()
+            .eq(wanted.disks.keys().map(String::as_str))
+}
+
+/// ZFS's word for the kind of a vdev, as the file would imply it.
+fn kind<'a>(has: &Live<'a>) -> &'a str {
+    match has.vdev.kind.as_str() {
+        "file" => "disk",
+        kind => kind,
+    }
+}
+
+/// The vdev of the file that `has` is meant to be: of its class, of a kind that ZFS can make of it, and
+/// with the most disks in common. Caches and spares are only ever added and removed.
+fn nearest(has: &Live<'_>, wants: &[Declared]) -> Option<usize> {
+    let is_mirror = |kind: &str| matches!(kind, "disk" | "mirror");
+    let becomes = |wanted: &Declared| {
+        let (from, to) = (kind(has), wanted.kind.as_str());
+        from == to || (is_mirror(from) && is_mirror(to))
     };
-    if matches!(kind, "disk" | "file") {
-        disks
-            .into_iter()
-            .for_each(|disk| insert(BTreeSet::from([disk])));
-    } else {
-        insert(disks);
-    }
-}
-
-/// A dead member is listed by path, with the partition that ZFS had made on it.
-pub(crate) fn whole_disk(member: &str) -> String {
-    match member.rsplit_once("-part") {
-        Some((disk, part)) if member.starts_with('/') && part.parse::<u32>().is_ok() => {
-            disk.to_owned()
-        }
-        _ => member.to_owned(),
-    }
-}
-
-fn list(groups: &[&Group]) -> String {
-    let show = |group: &&Group| {
-        let disks: Vec<_> = group.disks.iter().map(String::as_str).collect();
-        let class = match group.class {
-            VdevClass::Data => String::new(),
-            class => format!("{} ", class.as_str()),
-        };
-        format!("{class}{} ({})", group.kind, disks.join(", "))
+    let in_common = |wanted: &Declared| {
+        let common = has
+            .disks
+            .keys()
+            .filter(|name| wanted.disks.contains_key(**name));
+        common.count()
     };
-    groups.iter().map(show).collect::<Vec<_>>().join(" and ")
+    let replaceable = !matches!(has.vdev.class, VdevClass::Cache | VdevClass::Spare);
+    let candidates = wants.iter().enumerate().filter(|(_, wanted)| {
+        replaceable
+            && wanted.class == has.vdev.class
+            && becomes(wanted)
+            && (in_common(wanted) > 0 || kind(has) == wanted.kind)
+    });
+    // The first of several that are equally near, so that the same input gives the same plan.
+    let best = candidates.rev().max_by_key(|(_, wanted)| in_common(wanted));
+    best.map(|(index, _)| index)
 }
 
-fn way_out(
-    pool: &str,
-    missing: &[&Group],
-    extra: &[&Group],
-    paths: &BTreeMap<String, String>,
-) -> String {
-    let path = |disk: &String| paths.get(disk).unwrap_or(disk).clone();
-    let command = match (missing, extra) {
-        ([want], [has]) if want.class == has.class => exchange(pool, want, has, &path),
-        ([want], []) => Some(format!("zpool add {pool} {}", operands(want, &path))),
-        ([], _) => return "name the pool's disks in the file as they are".to_owned(),
-        _ => None,
-    };
-    match command {
-        Some(command) => format!(
-            "correct the file, or change the pool yourself, which may not be reversible: {command}"
-        ),
-        None => "correct the file, or move the data away and make the pool again: phoenix never rebuilds a pool".to_owned(),
-    }
-}
-
-/// The command that turns one vdev into another, where ZFS has one.
-fn exchange(
-    pool: &str,
-    want: &Group,
-    has: &Group,
-    path: &dyn Fn(&String) -> String,
-) -> Option<String> {
-    let come: Vec<_> = want.disks.difference(&has.disks).collect();
-    let go: Vec<_> = has.disks.difference(&want.disks).collect();
-    let stays = has.disks.intersection(&want.disks).next();
-    match (come.as_slice(), go.as_slice(), stays) {
-        ([new], [old], _) if want.kind == has.kind => {
-            Some(format!("zpool replace {pool} {} {}", path(old), path(new)))
-        }
-        ([new], [], Some(old)) if want.kind == "mirror" => {
-            Some(format!("zpool attach {pool} {} {}", path(old), path(new)))
-        }
-        ([], [old], Some(_)) if has.kind == "mirror" => {
-            Some(format!("zpool detach {pool} {}", path(old)))
-        }
-        _ => None,
-    }
-}
-
-fn operands(group: &Group, path: &dyn Fn(&String) -> String) -> String {
-    let class = (group.class != VdevClass::Data).then(|| group.class.as_str().to_owned());
-    let kind = (group.kind != "disk").then(|| group.kind.clone());
-    let disks = group.disks.iter().map(path);
-    class
-        .into_iter()
-        .chain(kind)
-        .chain(disks)
-        .collect::<Vec<_>>()
-        .join(" ")
+/// A dead member is listed by path, without the partition that ZFS had made on it.
+pub(super) fn whole_disk(path: &str) -> &str {
+    path.strip_suffix("-part1").unwrap_or(path)
 }
