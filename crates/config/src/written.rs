@@ -52,7 +52,7 @@ pub struct Pool {
     /// Its name.
     pub name: String,
     /// The disks for data.
-    #[serde(flatten)]
+    #[serde(flatten, skip_serializing_if = "Data::is_unstated")]
     pub data: Data,
     /// Vdevs for metadata and small blocks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +77,22 @@ pub struct Pool {
     pub root_properties: Properties,
 }
 
+impl Pool {
+    /// Whether it says which disks it is made of.
+    pub fn states_layout(&self) -> bool {
+        self.data != Data::Unstated
+    }
+
+    /// Leaves the pool with its name and its properties.
+    pub fn leave_layout(&mut self) {
+        self.data = Data::Unstated;
+        self.special.clear();
+        self.log.clear();
+        self.cache.clear();
+        self.spares.clear();
+    }
+}
+
 /// Properties by name, in a spelling that ZFS takes.
 pub type Properties = BTreeMap<String, String>;
 
@@ -91,6 +107,14 @@ pub enum Data {
         /// The groups.
         vdevs: Vec<Vdev>,
     },
+    /// Nothing: the pool is declared by its name alone.
+    Unstated,
+}
+
+impl Data {
+    fn is_unstated(&self) -> bool {
+        *self == Self::Unstated
+    }
 }
 
 impl Default for Data {

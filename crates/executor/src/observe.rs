@@ -20,9 +20,11 @@ use phoenix_planner::observed::{Observed, ObservedDirectory, ObservedDisk, Obser
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::disk;
 use phoenix_tools::disk::Inventory;
-use phoenix_tools::parallel::both;
+use phoenix_tools::parallel::{self, both};
 use phoenix_tools::parse::ReadError;
-use phoenix_tools::zpool::ImportedPools;
+use phoenix_tools::zfs;
+use phoenix_tools::zpool::{self, ImportedPools};
+use phoenix_zfs::version::Version;
 pub(crate) use pools::answers;
 pub(crate) use shares::{ask, storage};
 
@@ -96,6 +98,8 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
         quorate: cluster.as_ref().map(|cluster| cluster.quorate),
         nodes: cluster.map(|cluster| cluster.nodes).unwrap_or_default(),
         memory: basics.memory,
+        zfs: storage.zfs.map(|version| version.to_string()),
+        unknown_properties: storage.facts.unknown_properties,
         pools: storage.facts.pools,
         importable: storage.importable,
         datasets: storage.facts.datasets,
@@ -117,6 +121,7 @@ pub fn observe(host: &dyn Host, wanted: &Wanted) -> Result<Observed, ObserveErro
 /// What hangs on ZFS and the disks.
 #[derive(Debug)]
 struct Storage {
+    zfs: Option<Version>,
     facts: pools::Facts,
     importable: BTreeMap<String, ObservedImportable>,
     disks: BTreeMap<String, ObservedDisk>,
@@ -129,9 +134,15 @@ struct Storage {
 fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveError> {
     let (drives, contents) = both(|| read_drives(host, wanted), || read_contents(host, wanted));
     let (drives, contents) = (drives?, contents?);
+    let zfs = if wanted.pools.is_empty() {
+        None
+    } else {
+        zfs::version(host).map_err(about("the release of ZFS"))?
+    };
     let mut facts = contents.facts;
     facts.complete(wanted, &drives.imported, &drives.inventory)?;
     Ok(Storage {
+        zfs,
         facts,
         importable: drives.importable,
         disks: disks::observed(&drives.inventory, wanted, &drives.unfit),
@@ -154,7 +165,8 @@ fn read_drives(host: &dyn Host, wanted: &Wanted) -> Result<Drives, ObserveError>
         return Ok(Drives::default());
     }
     let of_disks = about("the ZFS pools and disks");
-    let (imported, devices) = disk::list(host).map_err(&of_disks)?;
+    let (mut imported, devices) = disk::list(host).map_err(&of_disks)?;
+    number(host, wanted, &mut imported);
     let (unfit, inventory) = both(
         || health::unfit(host, wanted, &imported, devices.found()),
         || devices.clone().judge(host, &imported),
@@ -168,6 +180,26 @@ fn read_drives(host: &dyn Host, wanted: &Wanted) -> Result<Drives, ObserveError>
         unfit,
         importable,
     })
+}
+
+/// Adds the permanent numbers of disks to the layouts that will be compared: commands about a disk that
+/// is there already take them. A pool that does not tell is asked for nothing else.
+fn number(host: &dyn Host, wanted: &Wanted, imported: &mut ImportedPools) {
+    let is_declared = |pool: &&String| wanted.disks.values().any(|of| of == *pool);
+    let pools: Vec<String> = imported
+        .layouts
+        .keys()
+        .filter(is_declared)
+        .cloned()
+        .collect();
+    let texts = parallel::each(&pools, |pool| host.run(&zpool::status_by_number(pool)));
+    for (pool, text) in pools.iter().zip(texts) {
+        let text = text.ok().filter(|output| output.code == Some(0));
+        if let (Some(layout), Some(output)) = (imported.layouts.get_mut(pool), text) {
+            // Without numbers the disks are named by their paths.
+            let _ = layout.number(&output.stdout);
+        }
+    }
 }
 
 /// What is in the pools that are imported.

@@ -20,6 +20,7 @@ mod permissions;
 mod placement;
 mod pool;
 mod property;
+mod release;
 mod select;
 mod storage;
 mod storage_nodes;
@@ -70,6 +71,8 @@ pub struct PlanOptions {
 /// The same input gives the same plan, byte for byte. Only differences become steps; an object
 /// that the file does not name is never part of a plan.
 pub fn plan(config: &Config, observed: &Observed, options: &PlanOptions) -> Plan {
+    let meant = release::meant(config, observed);
+    let config = meant.as_ref();
     assemble(config, observed, options).finish(config, observed, options)
 }
 
@@ -82,7 +85,8 @@ fn assemble(config: &Config, observed: &Observed, options: &PlanOptions) -> Asse
     for (position, (address, object)) in objects(config).into_iter().enumerate() {
         let before = assembly.before(&graph, position);
         let before = if selection.contains(&address) {
-            let verdict = judge(object, &facts, &mut assembly.notes);
+            let known = release::check(object, observed);
+            let verdict = known.and_then(|()| judge(object, &facts, &mut assembly.notes));
             assembly.add(address, object, verdict, before)
         } else {
             Before::default()
@@ -176,8 +180,14 @@ impl Assembly {
         match verdict {
             Ok(None) => self.unchanged += 1,
             Err(Stop::Waiting) => self.waiting += 1,
-            Err(Stop::Refused { code, reason, help }) => {
+            Err(Stop::Refused {
+                code,
+                reason,
+                help,
+                at,
+            }) => {
                 before.refused.push(self.refusals.len());
+                let origin = at.map_or(origin, |at| at.to_string());
                 self.refusals.push(Refusal {
                     id: address,
                     code,

@@ -51,6 +51,7 @@ pub fn draft(observed: &Observed, scope: Scope) -> Draft {
     draft.file.zfs.datasets = datasets.collect();
     (draft.file.nfs.exports, draft.left_out) = share::exports(observed, &places);
     draft.file.bind_mounts = share::mounts(observed, &places);
+    draft.left_out.extend(unread_pools(observed));
     let foreign = share::foreign_exports(observed, &places);
     draft.left_out.extend(foreign);
     draft.left_out.extend(share::raw_mounts(observed, &places));
@@ -68,6 +69,15 @@ pub fn draft(observed: &Observed, scope: Scope) -> Draft {
         Err(left_out) => draft.left_out.push(left_out),
     }
     draft
+}
+
+/// The pools that are in the file by their names alone.
+fn unread_pools(observed: &Observed) -> impl Iterator<Item = LeftOut> {
+    let unread = observed
+        .pools
+        .iter()
+        .filter_map(|(name, live)| Some((name, live.unread.as_ref()?)));
+    unread.map(|(name, why)| LeftOut::new(format!("the disks of pool:{name}"), why))
 }
 
 /// The limit for the next boot, which must be the one in force.

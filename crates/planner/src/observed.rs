@@ -32,6 +32,12 @@ pub struct Observed {
     pub quorate: Option<bool>,
     /// Installed memory in bytes.
     pub memory: u64,
+    /// The release of the host's ZFS, `2.3.9`; `None` where the host does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zfs: Option<String>,
+    /// Names of dataset and pool properties that the configuration uses and the host does not know.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unknown_properties: BTreeSet<String>,
     /// Every imported pool, by name.
     pub pools: BTreeMap<String, ObservedPool>,
     /// Pools that the configuration names and that lie on its disks without being imported, by
@@ -86,6 +92,15 @@ pub struct ObservedPool {
     /// Why phoenix does not know its vdevs, when it does not although the pool answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
+    /// What it does in the background.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub activities: Vec<ObservedActivity>,
+    /// Which of its data are lost, in ZFS's words; `None` for none that it knows of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+    /// How much of it is taken, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u8>,
     /// Pool properties that the configuration names, by name.
     pub properties: BTreeMap<String, ObservedProperty>,
 }
@@ -156,6 +171,52 @@ pub struct ObservedMember {
     pub state: String,
     /// What it is to the layout.
     pub role: MemberRole,
+    /// Errors that ZFS has counted, in words; `None` for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<String>,
+    /// What ZFS says about it: `too many errors`, `(resilvering)`; empty for nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub remark: String,
+}
+
+impl ObservedMember {
+    /// What a command calls it: its number, which is never taken for another's, or else its path.
+    pub fn handle(&self) -> String {
+        match self.guid {
+            Some(guid) => guid.to_string(),
+            None => self.path.clone(),
+        }
+    }
+}
+
+/// Something that a pool does in the background.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedActivity {
+    /// What it does.
+    pub kind: ObservedActivityKind,
+    /// Whether somebody has paused it.
+    pub paused: bool,
+    /// How much is done, as ZFS prints it: `1.36%`.
+    pub done: Option<String>,
+    /// The time that it still takes, as ZFS prints it: `04:59:16`; `None` while ZFS does not know.
+    pub left: Option<String>,
+}
+
+/// What a pool does in the background.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ObservedActivityKind {
+    /// It copies data to a disk that is new, came back or stands in.
+    Resilver,
+    /// It reads everything and compares it with its checksums.
+    Scrub,
+    /// It moves a raidz vdev over to one disk more.
+    Expansion,
+    /// It moves the data of a vdev to the others, to take the vdev out.
+    Removal,
 }
 
 /// What a disk is to the layout of its pool.

@@ -25,6 +25,7 @@ phoenix_config::codes! {
         DiskUnfit = "phoenix::refused::disk-unfit",
         DiskTooSmall = "phoenix::refused::disk-too-small",
         DiskSizesDiffer = "phoenix::refused::disk-sizes-differ",
+        PropertyUnknown = "phoenix::refused::property-unknown",
         DatasetOtherKind = "phoenix::refused::dataset-other-kind",
         DatasetPropertyFixed = "phoenix::refused::dataset-property-fixed",
         VolumeSizeUnknown = "phoenix::refused::volume-size-unknown",

@@ -68,8 +68,9 @@ const POOL_PROPERTIES: [&str; 1] = ["ashift"];
 
 /// Dataset properties that are read whatever the file says, because they decide whether what
 /// hangs on a dataset points at the dataset.
-const DATASET_PROPERTIES: [&str; 5] = [
+const DATASET_PROPERTIES: [&str; 6] = [
     "canmount",
+    "encryptionroot",
     "keystatus",
     "mountpoint",
     "volblocksize",

@@ -133,21 +133,43 @@ fn sorted<'a>(names: &[&'a str]) -> BTreeSet<&'a str> {
     names.iter().copied().collect()
 }
 
-/// `zpool status -P [-t] POOL`
+/// How the table of a pool is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Paths,
+    Trim,
+    Numbers,
+}
+
+/// The permanent number of a vdev or disk, for ever the same for its name in this pool (FNV-1a).
+fn number(pool: &str, name: &str) -> u64 {
+    let bytes = pool.bytes().chain([b'/']).chain(name.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// `zpool status -P [-t] POOL`, `zpool status -g POOL`
 pub(super) fn status(state: &State, args: &[String]) -> Output {
     const USAGE: &str = "\tstatus [-DdegiLPpstvx] [-c script1[,script2,...]] ...\n\
                          \t    [-j|--json [--json-flat-vdevs] [--json-int] [--json-pool-key-guid]] ...\n\
                          \t    [-T d|u] [--power] [pool] [interval [count]]";
-    let (trim, names) = match &super::words(args)[..] {
-        ["-P", "-t", names @ ..] => (true, names.to_vec()),
-        ["-P", names @ ..] => (false, names.to_vec()),
-        _ => return usage("the simulated zpool status takes -P [-t] POOL", USAGE),
+    let (form, names) = match &super::words(args)[..] {
+        ["-P", "-t", names @ ..] => (Form::Trim, names.to_vec()),
+        ["-P", names @ ..] => (Form::Paths, names.to_vec()),
+        ["-g", names @ ..] => (Form::Numbers, names.to_vec()),
+        _ => {
+            return usage(
+                "the simulated zpool status takes -P [-t] or -g, and POOL",
+                USAGE,
+            );
+        }
     };
     let [name] = names[..] else {
         return usage("the simulated zpool status takes one pool", USAGE);
     };
     match state.pools.get(name) {
-        Some(pool) => Output::success(describe(name, pool, trim)),
+        Some(pool) => Output::success(describe(name, pool, form)),
         None => Output::failure(1, format!("cannot open '{name}': no such pool\n")),
     }
 }
@@ -177,8 +199,19 @@ pub(super) enum Line {
     Heading(&'static str),
 }
 
-fn describe(name: &str, pool: &Pool, trim: bool) -> String {
-    let lines = vdev_lines(name, pool);
+fn describe(pool_name: &str, pool: &Pool, form: Form) -> String {
+    let mut lines = vdev_lines(pool_name, pool);
+    if form == Form::Numbers {
+        for line in &mut lines {
+            match line {
+                Line::Vdev(depth, name, _) if *depth > 0 => {
+                    *name = number(pool_name, name).to_string();
+                }
+                Line::Spare(path) => *path = number(pool_name, path).to_string(),
+                Line::Vdev(..) | Line::Heading(_) => {}
+            }
+        }
+    }
     let width = lines
         .iter()
         .filter_map(|line| match line {
@@ -187,7 +220,7 @@ fn describe(name: &str, pool: &Pool, trim: bool) -> String {
             Line::Heading(_) => None,
         })
         .fold("NAME".len(), usize::max);
-    let mut text = format!("  pool: {name}\n state: {}\n", health(pool));
+    let mut text = format!("  pool: {pool_name}\n state: {}\n", health(pool));
     text += explanation(pool);
     text += &format!(
         "config:\n\n\t{:width$}  STATE     READ WRITE CKSUM\n",
@@ -199,7 +232,7 @@ fn describe(name: &str, pool: &Pool, trim: bool) -> String {
             Line::Spare(path) => format!("\t{:width$}  AVAIL   \n", format!("  {path}")),
             Line::Vdev(depth, name, state) => {
                 let indented = format!("{:indent$}{name}", "", indent = depth * 2);
-                let trimmed = if trim && name.starts_with('/') {
+                let trimmed = if form == Form::Trim && name.starts_with('/') {
                     "  (untrimmed)"
                 } else {
                     ""

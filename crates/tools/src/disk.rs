@@ -6,8 +6,8 @@ mod holders;
 mod inventory;
 mod look;
 mod lsblk;
-mod naming;
 mod member;
+mod naming;
 mod unfinished;
 
 use std::collections::BTreeMap;

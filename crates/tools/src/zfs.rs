@@ -3,10 +3,12 @@
 //! Property values pass through as ZFS stores them; what they mean is `phoenix_zfs`'s business.
 
 mod failure;
+mod known;
 
 use std::collections::BTreeMap;
 
 pub use failure::{ZfsFailure, classify, was_made};
+pub use known::{ask_for_known, version};
 use phoenix_zfs::property::{Source, Value, argument};
 
 use crate::parse::{self, ParseError, ReadError};
@@ -109,7 +111,7 @@ fn property_row(text: &str) -> Option<PropertyRow> {
 }
 
 /// Asks for properties of datasets, however many there are. Datasets that do not exist have no
-/// rows in the answer.
+/// rows in the answer. `xattr` is `off`, `dir` or `sa`, whatever the host's release prints for them.
 ///
 /// # Errors
 /// When `zfs` fails for another reason than a dataset that does not exist, or answers nonsense.
@@ -130,6 +132,7 @@ pub fn read(
         }
         rows.extend(parse_get(&output.stdout)?);
     }
+    known::settle_meaning(host, &mut rows)?;
     Ok(rows)
 }
 

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 
 pub use activity::{Activity, ActivityKind};
-pub use import::{Importable, ImportablePool, import, importable, parse_importable};
+pub use import::{
+    Importable, ImportablePool, import, importable, parse_importable, read_importable,
+};
 use phoenix_zfs::property::{Value, argument};
 use phoenix_zfs::vdev::VdevClass;
 pub use status::{PoolStatus, parse_status};

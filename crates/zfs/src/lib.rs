@@ -13,3 +13,4 @@ pub mod size;
 pub mod space;
 pub mod text;
 pub mod vdev;
+pub mod version;

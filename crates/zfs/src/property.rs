@@ -21,6 +21,15 @@ pub use value::Value;
 
 use table::{DATASET, POOL, Table};
 
+use crate::version::Version;
+
+/// Since when `special_small_blocks` may be any size, and set on volumes (zfsprops(7)).
+const ANY_SMALL_BLOCK: Version = Version {
+    major: 2,
+    minor: 4,
+    patch: 0,
+};
+
 /// The two types of dataset that can be declared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DatasetType {
@@ -154,8 +163,8 @@ const PRINCIPAL_LIMITS: [&str; 6] = [
 
 /// What `zfs get -p` prints after `name` has been set to `value` on a dataset of type `kind`.
 ///
-/// Follows OpenZFS 2.3; `xattr=on` is `sa` since that version. Which features a pool has, and
-/// what the dataset already holds, is not considered.
+/// Follows OpenZFS 2.3. `xattr=on` stays as it is: releases mean different things by it. Which features
+/// a pool has, and what the dataset already holds, is not considered.
 pub fn stored_dataset_value(
     name: &str,
     value: &str,
@@ -176,6 +185,9 @@ pub fn stored_dataset_value(
     };
     if !applies {
         return Err(PropertyError::WrongType { kind });
+    }
+    if (name, value) == ("xattr", "on") {
+        return Ok(value.into());
     }
     stored::stored(property, value)
 }
@@ -200,12 +212,40 @@ pub fn stored_pool_value(name: &str, value: &str) -> Result<Value, PropertyError
     }
 }
 
+/// The first release of OpenZFS that takes the stored `value` for the dataset property `name` on a
+/// dataset of type `kind`; `None` for what 2.1 took.
+pub fn dataset_value_since(name: &str, value: &Value, kind: DatasetType) -> Option<Version> {
+    let property = DATASET.get(name)?;
+    let by_rule = (name == "special_small_blocks" && !is_old_small_block(value, kind))
+        .then_some(ANY_SMALL_BLOCK);
+    [value_since(property, value), by_rule].into_iter().max()?
+}
+
+/// The first release of OpenZFS that takes the stored `value` for the pool property `name`; `None` for
+/// what 2.1 took.
+pub fn pool_value_since(name: &str, value: &Value) -> Option<Version> {
+    value_since(POOL.get(name)?, value)
+}
+
+fn value_since(property: &Property, value: &Value) -> Option<Version> {
+    let mut words = property.later_words.iter();
+    let word = words.find(|(word, _)| value == word);
+    property.since.max(word.map(|(_, since)| *since))
+}
+
+/// What `special_small_blocks` had to be before it could be anything, on volumes too.
+fn is_old_small_block(value: &Value, kind: DatasetType) -> bool {
+    let bytes = value.number().unwrap_or(0);
+    let fits = bytes == 0 || (bytes.is_power_of_two() && (512..=1 << 20).contains(&bytes));
+    fits && kind == DatasetType::Filesystem
+}
+
 /// Whether two stored values of a dataset or pool property mean the same, although versions of
 /// ZFS print them differently: aliases (`posixacl` and `posix`), slashes in paths, an empty comment,
 /// features that are `enabled` and already `active`.
 ///
-/// `xattr=on` is taken for `sa`, as OpenZFS 2.3 and later mean and print it. OpenZFS 2.2 and
-/// older mean `dir` by it, which their output does not tell apart.
+/// `xattr=on` is taken for `sa`, as OpenZFS 2.3 and later mean and print it. Whoever asks an older one
+/// has to put `dir` in its place before.
 pub fn same_value(name: &str, a: &Value, b: &Value) -> bool {
     a == b || canonical(name, a) == canonical(name, b)
 }

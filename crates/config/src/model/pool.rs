@@ -23,8 +23,8 @@ pub struct Pool {
     pub name: String,
     /// The object that declares the pool.
     pub origin: Pointer,
-    /// The data vdevs. Empty only in files of 2025-09 that name a pool without its disks: such a
-    /// pool must exist and is never created.
+    /// The data vdevs. Empty for a pool that is declared by its name alone: it must exist, is never
+    /// created, and its layout is left alone.
     pub vdevs: Vec<Vdev>,
     /// Vdevs for metadata and small blocks.
     pub special: Vec<Vdev>,

@@ -209,9 +209,6 @@ fn summary(code: Code) -> &'static str {
     match code {
         Code::HistoricArcMaxText => "`arc_max` is a number of bytes written as text",
         Code::HistoricZfsSettings => "`zfs.settings` is not read any more",
-        Code::HistoricPoolWithoutDisks => {
-            "a pool without disks is never created: it must exist already"
-        }
         Code::HistoricDatasetName => "the dataset's name contains its pool",
         Code::HistoricPropertiesText => "properties are written as one text",
         Code::HistoricStorageFields => "the Proxmox storage is written in the old flat fields",

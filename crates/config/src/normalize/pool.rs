@@ -3,7 +3,7 @@
 use phoenix_zfs::layout::RaidLevel;
 use phoenix_zfs::property::DatasetType;
 
-use super::context::{self, Context, items};
+use super::context::{Context, items};
 use super::properties::{Owner, properties, set_default};
 use crate::code::Code;
 use crate::diagnostic::Finding;
@@ -96,17 +96,8 @@ fn data_vdevs(context: &mut Context, pool: &mut file::Pool, name: &str, at: &Poi
             .flat_map(|(at, vdev)| vdev_group(context, vdev, &at))
             .collect();
     }
+    // A pool may be declared by its name alone: then it must exist, and its layout is left alone.
     if pool.disks.is_none() && !context.is_removed(&disks_at) && !context.is_removed(&vdevs_at) {
-        context.historic(
-            Code::HistoricPoolWithoutDisks,
-            context::key(at, format!("\"{name}\" has no disks")),
-            || {
-                format!(
-                    "add its disks, as `phoenix disks` and `zpool status -P {name}` show them: \
-                     \"raid_level\": \"mirror\", \"disks\": [..]"
-                )
-            },
-        );
         return Vec::new();
     }
     if let (None, Some(disks)) = (&level, &pool.disks) {

@@ -53,7 +53,21 @@ pub(super) fn create(
             _ => return Err(goal.command(&failed)),
         }
     }
-    compare(operation, goal, host).map(|()| Done::Changed)
+    compare(operation, goal, host)
+        .map(|()| Done::Changed)
+        .map_err(|failure| with_words(failure, &output.stderr))
+}
+
+/// Since OpenZFS 2.4 `zfs create` succeeds although the mount failed: only its words say why.
+fn with_words(failure: Failure, stderr: &str) -> Failure {
+    let words = stderr.trim();
+    if words.is_empty() || failure.detail.is_some() {
+        return failure;
+    }
+    Failure {
+        detail: Some(words.to_owned()),
+        ..failure
+    }
 }
 
 fn create_command(operation: &CreateDataset) -> Command {

@@ -130,8 +130,13 @@ fn mount_root(
     pool: &str,
     retry_pause: Duration,
 ) -> Result<(), Failure> {
-    let root = properties::read(goal, host, pool, &BTreeMap::new())?.unwrap_or_default();
-    match root.get("mountpoint").and_then(Value::path) {
+    let asked = BTreeMap::from([("canmount".to_owned(), Value::from("on"))]);
+    let root = properties::read(goal, host, pool, &asked)?.unwrap_or_default();
+    let mounts = root
+        .get("canmount")
+        .is_none_or(|canmount| *canmount == "on");
+    let mountpoint = root.get("mountpoint").and_then(Value::path);
+    match mountpoint.filter(|_| mounts) {
         Some(mountpoint) => dataset::mount_at(pool, mountpoint, host, retry_pause).map(drop),
         None => Ok(()),
     }

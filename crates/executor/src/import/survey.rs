@@ -12,7 +12,7 @@ use phoenix_planner::draft::LeftOut;
 use phoenix_tools::disk::{self, Inventory};
 use phoenix_tools::parse::ReadError;
 use phoenix_tools::zfs::PropertyRow;
-use phoenix_tools::zpool::ImportedPools;
+use phoenix_tools::zpool::{self, ImportedPools};
 use phoenix_tools::{pve, zfs};
 use phoenix_zfs::property::{dataset_property, is_create_only, is_user_property};
 
@@ -51,6 +51,10 @@ pub(super) fn survey(host: &dyn Host, only: &BTreeSet<String>) -> Result<Survey,
     let mut survey = Survey::default();
     let (imported, devices) = disk::list(host).map_err(about("the ZFS pools and disks"))?;
     survey.pools(&imported, devices.found(), only)?;
+    if only.is_empty() {
+        let found = importable(host, &imported, devices.found());
+        survey.left_out.extend(found.map_err(about("the disks"))?);
+    }
     let datasets = about("the ZFS datasets");
     survey.datasets(host).map_err(datasets)?;
     survey.containers(host).map_err(about("the containers"))?;
@@ -78,15 +82,16 @@ impl Survey {
             if !only.is_empty() && !only.contains(name) {
                 continue;
             }
-            let layout = imported.layouts.get(name);
-            let Some(layout) = layout.filter(|_| answers(&row.health)) else {
+            if !answers(&row.health) || imported.silent.contains(name) {
                 let why = format!("it is {} and does not answer", row.health);
                 let pool = Address::Pool(name.clone()).to_string();
                 self.left_out.push(LeftOut::new(pool, why));
                 continue;
-            };
+            }
             self.wanted.pools.insert(name.clone());
-            let members = layout.vdevs.iter().flat_map(|vdev| &vdev.disks);
+            let layout = imported.layouts.get(name);
+            let vdevs = layout.into_iter().flat_map(|layout| &layout.vdevs);
+            let members = vdevs.flat_map(|vdev| &vdev.disks);
             let disks = members.filter_map(|disk| inventory.member(Utf8Path::new(&disk.path)));
             let paths = disks.map(|disk| (disk.stable_path().to_owned(), name.clone()));
             self.wanted.disks.extend(paths);
@@ -140,6 +145,36 @@ impl Survey {
         self.wanted.containers = rows.into_iter().map(|row| row.id).collect();
         Ok(())
     }
+}
+
+/// The pools that lie on the disks and are not imported. ZFS is asked only when a label says that there
+/// is one: it searches every disk.
+fn importable(
+    host: &dyn Host,
+    imported: &ImportedPools,
+    inventory: &Inventory,
+) -> Result<Vec<LeftOut>, ReadError> {
+    let mut labels = inventory
+        .devices
+        .values()
+        .flat_map(|device| &device.signatures);
+    let is_strange = |label: &String| !imported.pools.contains_key(label);
+    if !labels
+        .any(|found| found.kind == "zfs_member" && found.label.as_ref().is_none_or(is_strange))
+    {
+        return Ok(Vec::new());
+    }
+    let found = zpool::read_importable(host)?;
+    let read = found.pools.into_iter().map(|pool| {
+        let (guid, state) = (pool.guid, &pool.state);
+        let why = format!("it lies on its disks ({state}, number {guid}) and is not imported");
+        LeftOut::new(Address::Pool(pool.name).to_string(), why)
+    });
+    let unread = found.unread.into_iter().map(|(name, error)| {
+        let why = format!("it lies on its disks and is not imported: {error}");
+        LeftOut::new(Address::Pool(name).to_string(), why)
+    });
+    Ok(read.chain(unread).collect())
 }
 
 /// The dataset that a guest's volume lies in; `None` for any other dataset. The names are those

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use phoenix_host::Host;
 use phoenix_planner::observed::{
-    MemberRole, ObservedDisk, ObservedImportable, ObservedMember, ObservedSignature, ObservedVdev,
-    Obstacle,
+    MemberRole, ObservedActivity, ObservedActivityKind, ObservedDisk, ObservedImportable,
+    ObservedMember, ObservedSignature, ObservedVdev, Obstacle,
 };
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::disk::{Disk, Inventory, Signature, without_first_partition};
 use phoenix_tools::parse::ReadError;
 use phoenix_tools::zpool::{
-    self, DiskStatus, ImportablePool, ImportedPools, Role, VdevStatus,
+    self, Activity, ActivityKind, DiskStatus, ErrorCounts, ImportablePool, ImportedPools, Role,
+    VdevStatus,
 };
 
 /// The wanted disks that exist, by the path that the configuration uses. `unfit` says what speaks
@@ -49,11 +50,9 @@ pub(super) fn importable(
     if !labelled {
         return Ok(BTreeMap::new());
     }
-    let command = zpool::importable();
-    let output = host.run(&command)?;
     let mut found = BTreeMap::new();
     let mut twice = BTreeSet::new();
-    let answer = zpool::parse_importable(output.check(&command)?)?;
+    let answer = zpool::read_importable(host)?;
     let unread = answer.unread.into_iter().map(|(name, error)| {
         let unread = ObservedImportable {
             unread: Some(error.to_string()),
@@ -194,6 +193,34 @@ fn observed_member(disk: &DiskStatus, inventory: &Inventory) -> ObservedMember {
             Role::Leaving => MemberRole::Leaving,
             Role::StandIn => MemberRole::StandIn,
         },
+        errors: disk.errors.as_ref().and_then(counted),
+        remark: disk.remark.clone(),
+    }
+}
+
+/// The errors in words; `None` for none.
+fn counted(errors: &ErrorCounts) -> Option<String> {
+    let ErrorCounts {
+        read,
+        write,
+        checksum,
+    } = errors;
+    (!errors.is_zero())
+        .then(|| format!("{read} reading, {write} writing, {checksum} wrong checksums"))
+}
+
+/// What the pool does in the background.
+pub(super) fn observed_activity(activity: &Activity) -> ObservedActivity {
+    ObservedActivity {
+        kind: match activity.kind {
+            ActivityKind::Resilver => ObservedActivityKind::Resilver,
+            ActivityKind::Scrub => ObservedActivityKind::Scrub,
+            ActivityKind::Expansion => ObservedActivityKind::Expansion,
+            ActivityKind::Removal => ObservedActivityKind::Removal,
+        },
+        paused: activity.paused,
+        done: activity.done.clone(),
+        left: activity.left.clone(),
     }
 }
 
@@ -201,7 +228,6 @@ fn observed_member(disk: &DiskStatus, inventory: &Inventory) -> ObservedMember {
 mod tests {
     use phoenix_tools::disk::Use;
 
-    use phoenix_zfs::vdev::VdevClass;
 
     use super::*;
 

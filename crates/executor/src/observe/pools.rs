@@ -1,6 +1,6 @@
 //! Pools and datasets: health first, then properties of those pools that answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use phoenix_host::Host;
 use phoenix_planner::observed::{ObservedDataset, ObservedPool, ObservedProperty};
@@ -15,7 +15,7 @@ use phoenix_zfs::name::pool_of;
 use phoenix_zfs::property::{Source, UnknownType};
 
 use super::ObserveError;
-use super::disks::observed_vdev;
+use super::disks::{observed_activity, observed_vdev};
 
 /// Pools with the health that the kernel tells: `ONLINE`, `DEGRADED`, `SUSPENDED` ...
 #[derive(Debug, Default)]
@@ -63,6 +63,7 @@ pub(super) fn select(host: &dyn Host, wanted: &Wanted) -> Result<Pools, ReadErro
 pub(super) struct Facts {
     pub(super) pools: BTreeMap<String, ObservedPool>,
     pub(super) datasets: BTreeMap<String, ObservedDataset>,
+    pub(super) unknown_properties: BTreeSet<String>,
 }
 
 /// Reads the properties of all wanted pools in one command and of all wanted datasets in another.
@@ -71,7 +72,11 @@ pub(super) fn facts(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<F
         || pool_properties(host, wanted, pools),
         || dataset_properties(host, wanted, pools),
     );
-    let mut facts = Facts::default();
+    let ((pool_rows, unknown_of_pools), (dataset_rows, unknown)) = (pool_rows?, dataset_rows?);
+    let mut facts = Facts {
+        unknown_properties: unknown.into_iter().chain(unknown_of_pools).collect(),
+        ..Facts::default()
+    };
     for (name, health) in &pools.0 {
         let observed = ObservedPool {
             health: health.clone(),
@@ -79,12 +84,19 @@ pub(super) fn facts(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<F
         };
         facts.pools.insert(name.clone(), observed);
     }
-    for row in pool_rows? {
-        if let Some(pool) = facts.pools.get_mut(&row.name) {
-            pool.properties.extend(property(row));
+    for row in pool_rows {
+        let Some(pool) = facts.pools.get_mut(&row.name) else {
+            continue;
+        };
+        match row.property.as_str() {
+            CAPACITY => {
+                let percent = row.value.number();
+                pool.capacity = percent.and_then(|percent| percent.try_into().ok());
+            }
+            _ => pool.properties.extend(property(row)),
         }
     }
-    let mut rows = dataset_rows?.into_iter().peekable();
+    let mut rows = dataset_rows.into_iter().peekable();
     // ZFS prints a dataset's rows one after the other.
     while let Some(first) = rows.next() {
         let name = first.name.clone();
@@ -122,31 +134,37 @@ impl Facts {
             let layout = imported.layouts.get(name);
             let vdevs = layout.into_iter().flat_map(|layout| &layout.vdevs);
             observed.vdevs = vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect();
+            if let Some(layout) = layout {
+                let activities = layout.activities.iter();
+                observed.activities = activities.map(observed_activity).collect();
+                observed.lost.clone_from(&layout.lost);
+            }
         }
         Ok(())
     }
 }
 
-fn pool_properties(
-    host: &dyn Host,
-    wanted: &Wanted,
-    pools: &Pools,
-) -> Result<Vec<PropertyRow>, ReadError> {
+/// How much of a pool is taken, in percent: read whatever the file says.
+const CAPACITY: &str = "capacity";
+
+/// Rows, and the names that the host does not know.
+type Known = (Vec<PropertyRow>, BTreeSet<String>);
+
+fn pool_properties(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<Known, ReadError> {
     let names: Vec<&str> = pools.answering().collect();
-    let properties: Vec<&str> = wanted.pool_properties.iter().map(String::as_str).collect();
+    let properties = wanted.pool_properties.iter().map(String::as_str);
+    let properties: Vec<&str> = properties.chain([CAPACITY]).collect();
     if names.is_empty() || properties.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Known::default());
     }
-    let command = zpool::get(&properties, &names);
-    let output = host.run(&command)?;
-    Ok(zpool::parse_get(output.check(&command)?)?)
+    zfs::ask_for_known(&properties, |properties| {
+        let command = zpool::get(properties, &names);
+        let output = host.run(&command)?;
+        Ok(zpool::parse_get(output.check(&command)?)?)
+    })
 }
 
-fn dataset_properties(
-    host: &dyn Host,
-    wanted: &Wanted,
-    pools: &Pools,
-) -> Result<Vec<PropertyRow>, ReadError> {
+fn dataset_properties(host: &dyn Host, wanted: &Wanted, pools: &Pools) -> Result<Known, ReadError> {
     let names: Vec<&str> = wanted
         .datasets
         .iter()
@@ -162,7 +180,9 @@ fn dataset_properties(
         .collect();
     properties.sort_unstable();
     properties.dedup();
-    zfs::read(host, &properties, &names)
+    zfs::ask_for_known(&properties, |properties| {
+        zfs::read(host, properties, &names)
+    })
 }
 
 fn add_row(dataset: &mut ObservedDataset, row: PropertyRow) -> Result<(), ParseError> {

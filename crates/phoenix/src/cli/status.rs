@@ -1,4 +1,4 @@
-//! `phoenix status`: does the host still look as the file says? Terse, for cron.
+//! `phoenix status`: does the host still look as the file says, and are its pools well? Terse, for cron.
 
 use std::fmt::Write as _;
 
@@ -29,10 +29,10 @@ pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
     let plan = prepare::plan(&file, &*host, &args.scope, None)?;
     match args.format.format {
         Format::Json => terminal.pieces(|to| plan.write_json(to))?,
-        Format::Text if terminal.quiet && plan.is_empty() => {}
+        Format::Text if terminal.quiet && plan.is_empty() && plan.is_healthy() => {}
         Format::Text => terminal.data(&format!("{}{}", text(&plan), left(&plan)))?,
     }
-    Ok(if plan.is_empty() {
+    Ok(if plan.is_empty() && plan.is_healthy() {
         ExitStatus::Done
     } else {
         ExitStatus::Changes
@@ -40,17 +40,16 @@ pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
 }
 
 fn text(plan: &Plan) -> String {
-    if plan.is_empty() {
-        let compared = plan.summary.unchanged + plan.summary.waiting > 0;
-        let answer = if compared {
-            "the host matches the file"
-        } else {
-            "the file declares nothing that could be compared"
-        };
-        return format!("{}: {answer}.\n", plan.node);
-    }
     let differing = plan.steps.len() + plan.refusals.len();
-    let mut text = format!("{}: {} from the file.\n", plan.node, differs(differing));
+    let compared = plan.summary.unchanged + plan.summary.waiting > 0;
+    let mut text = match differing {
+        0 if compared => format!("{}: the host matches the file.\n", plan.node),
+        0 => format!(
+            "{}: the file declares nothing that could be compared.\n",
+            plan.node
+        ),
+        count => format!("{}: {} from the file.\n", plan.node, differs(count)),
+    };
     for step in &plan.steps {
         let word = match step.action {
             Action::Create => "missing",
@@ -70,6 +69,12 @@ fn text(plan: &Plan) -> String {
     }
     for refusal in &plan.refusals {
         let _ = writeln!(text, "  refused  {}  {}", refusal.id, refusal.reason);
+    }
+    for note in plan.health() {
+        let _ = writeln!(text, "  health   {}", note.message);
+        if let Some(help) = &note.help {
+            let _ = writeln!(text, "           {help}");
+        }
     }
     text
 }

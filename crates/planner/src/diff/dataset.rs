@@ -8,7 +8,7 @@ use phoenix_config::model::{Dataset, DatasetKind, Property};
 use phoenix_zfs::property::{DatasetType, Source, Value, is_create_only, same_value};
 use phoenix_zfs::size;
 
-use super::facts::{Facts, is_locked, value};
+use super::facts::{Facts, encryption_root, is_locked, value};
 use super::property::{Difference, differences, new_properties, rows, stored, values};
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::{ObservedDataset, ObservedProperty};
@@ -233,7 +233,10 @@ fn mount(
             Severity::Warning,
             Code::DatasetKeyNotLoaded,
             format!("dataset {name} is encrypted and its key is not loaded, so it is not mounted"),
-            format!("load the key (zfs load-key {name}) and run phoenix again"),
+            format!(
+                "load the key (zfs load-key {}) and run phoenix again",
+                encryption_root(name, live)
+            ),
         );
         return Ok(None);
     }

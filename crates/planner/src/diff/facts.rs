@@ -162,7 +162,10 @@ impl<'a> Facts<'a> {
                 format!(
                     "dataset {dataset} is encrypted and its key is not loaded, so it is not mounted"
                 ),
-                format!("load the key (zfs load-key {dataset}) and run phoenix again"),
+                format!(
+                    "load the key (zfs load-key {}) and run phoenix again",
+                    encryption_root(dataset, live)
+                ),
             ));
         }
         Ok(declared)
@@ -282,6 +285,12 @@ impl<'a> Facts<'a> {
         let value = declared.or_else(live).and_then(Value::word);
         value.unwrap_or("on")
     }
+}
+
+/// The dataset whose key opens this one: only of that can a key be loaded.
+pub(super) fn encryption_root<'a>(name: &'a str, dataset: &'a ObservedDataset) -> &'a str {
+    let root = value(dataset, "encryptionroot").and_then(Value::word);
+    root.filter(|root| *root != "-").unwrap_or(name)
 }
 
 /// Whether the dataset cannot be mounted because its key is not loaded.

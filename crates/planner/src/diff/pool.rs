@@ -1,12 +1,14 @@
 //! Pools: what an imported pool lacks, and what speaks against using it.
 //!
 //! Making a pool is `create`'s business, what would be refused then `creatable`'s, importing one that
-//! lies on its disks `import`'s; which disks an imported pool is made of is `topology`'s, and what to do
-//! about a difference `way_out`'s.
+//! lies on its disks `import`'s; which disks an imported pool is made of is `topology`'s, the
+//! comparison `layout`'s, and what to do about a difference `way_out`'s.
 
 mod creatable;
 mod create;
+mod health;
 mod import;
+mod layout;
 mod topology;
 mod way_out;
 
@@ -39,12 +41,15 @@ pub(super) fn diff(facts: &Facts<'_>, pool: &Pool, notes: &mut Notes) -> Verdict
 }
 
 fn existing(facts: &Facts<'_>, pool: &Pool, live: &ObservedPool, notes: &mut Notes) -> Verdict {
-    check_health(pool, live, notes)?;
+    check_health(pool, live)?;
+    health::notes(facts, pool, live, notes);
     topology::check(facts, pool, live)?;
     note_ashift(pool, live, notes);
-    let properties = differences(&pool.properties, &live.properties);
+    let (defaults, properties): (Vec<_>, Vec<_>) = differences(&pool.properties, &live.properties)
+        .into_iter()
+        .partition(|change| change.default);
     check_features(pool, &properties)?;
-    let root_properties = root_differences(facts, pool, notes)?;
+    let root_properties = root_differences(facts, pool, defaults, notes)?;
     if properties.is_empty() && root_properties.is_empty() {
         return Ok(None);
     }
@@ -65,20 +70,10 @@ fn of_root(rows: impl Iterator<Item = Change>) -> impl Iterator<Item = Change> {
     })
 }
 
-fn check_health(pool: &Pool, live: &ObservedPool, notes: &mut Notes) -> Result<(), Stop> {
+fn check_health(pool: &Pool, live: &ObservedPool) -> Result<(), Stop> {
     let name = &pool.name;
     match live.health.as_str() {
-        "ONLINE" => Ok(()),
-        "DEGRADED" => {
-            notes.about(
-                pool.address(),
-                Severity::Warning,
-                Code::PoolDegraded,
-                format!("pool {name} is DEGRADED: it works, but with less redundancy than it should have"),
-                format!("see which disk is missing (zpool status {name}) and replace it soon"),
-            );
-            Ok(())
-        }
+        "ONLINE" | "DEGRADED" => Ok(()),
         "SUSPENDED" => Err(refused(
             RefusalCode::PoolSuspended,
             format!(
@@ -160,15 +155,16 @@ fn check_features(pool: &Pool, differing: &[Difference]) -> Result<(), Stop> {
 }
 
 /// What the file states for the root dataset is enforced. Phoenix's own defaults are for new pools
-/// only: they would change how every undeclared dataset below behaves.
+/// only: they would change how every undeclared dataset below behaves. `defaults` are those of the
+/// pool itself.
 fn root_differences(
     facts: &Facts<'_>,
     pool: &Pool,
+    mut defaults: Vec<Difference>,
     notes: &mut Notes,
 ) -> Result<Vec<Difference>, Stop> {
     let live = facts.observed.datasets.get(&pool.name);
     let mut stated = Vec::new();
-    let mut defaults = Vec::new();
     for (name, property) in &pool.root_properties {
         let live = live.and_then(|live| live.properties.get(name.as_ref()));
         match difference(name, property, live) {
@@ -212,7 +208,7 @@ fn note_root_defaults(pool: &Pool, defaults: &[Difference], notes: &mut Notes) {
         pool.address(),
         Severity::Note,
         Code::PoolRootDefault,
-        format!("pool {} has {live} on its root dataset, where phoenix makes new pools with {usual}; it is left alone", pool.name),
-        "state the values in the pool's root_properties to have them enforced",
+        format!("pool {} has {live}, where phoenix makes new pools with {usual}; it is left alone", pool.name),
+        "state the values in the pool's properties (autotrim) and root_properties to have them enforced",
     );
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use phoenix_config::address::Address;
 use phoenix_config::code::Code;
 use phoenix_config::diagnostic::Severity;
+use phoenix_config::pointer::Pointer;
 use phoenix_zfs::property::Value;
 
 use crate::plan::{Action, Change, Note, Operation};
@@ -32,6 +33,8 @@ pub(super) enum Stop {
         reason: String,
         /// The way out, in one sentence.
         help: String,
+        /// The place in the file, where it is not the whole object.
+        at: Option<Pointer>,
     },
     /// It cannot be done yet, and that is no fault; a note says why.
     Waiting,
@@ -66,6 +69,22 @@ pub(super) fn refused(
         code,
         reason: reason.into(),
         help: help.into(),
+        at: None,
+    }
+}
+
+/// The reason not to do something, which stands at one place of the object.
+pub(super) fn refused_at(
+    at: &Pointer,
+    code: RefusalCode,
+    reason: impl Into<String>,
+    help: impl Into<String>,
+) -> Stop {
+    Stop::Refused {
+        code,
+        reason: reason.into(),
+        help: help.into(),
+        at: Some(at.clone()),
     }
 }
 

@@ -100,6 +100,7 @@ enum Piece {
     Export(usize),
     Mount(usize),
     Arc,
+    Layout(usize),
     PoolProperty(usize, String),
     RootProperty(usize, String),
     DatasetProperty(usize, String),
@@ -155,6 +156,8 @@ fn of_pool(pool: Option<&Pool>, index: usize, rest: &[&str]) -> Piece {
         ["root_properties", name, ..] if has(|pool| &pool.root_properties, name) => {
             Piece::RootProperty(index, (*name).to_owned())
         }
+        // A file can do without the disks: the pool is then left as it is, with its datasets.
+        _ if pool.is_some_and(Pool::states_layout) => Piece::Layout(index),
         _ => Piece::Pool(index),
     }
 }
@@ -179,6 +182,11 @@ fn remove(file: &mut File, piece: &Piece) -> Option<String> {
     Some(match piece {
         Piece::Arc => zfs.arc_max.take().map(|_| Address::Arc.to_string())?,
         Piece::Pool(index) => Address::Pool(taken(&mut zfs.pools, *index)?.name).to_string(),
+        Piece::Layout(index) => {
+            let pool = zfs.pools.get_mut(*index)?;
+            pool.leave_layout();
+            format!("the disks of pool:{}", pool.name)
+        }
         Piece::Dataset(index) => {
             let dataset = taken(&mut zfs.datasets, *index)?;
             Address::Dataset(full_name(&dataset)).to_string()

@@ -32,7 +32,10 @@ pub(super) fn describe(name: &str, live: &ObservedPool, root: Option<&ObservedDa
     }
     Pool {
         name: name.to_owned(),
-        data: data(of(VdevClass::Data)),
+        data: match live.unread {
+            Some(_) => Data::Unstated,
+            None => data(of(VdevClass::Data)),
+        },
         special: of(VdevClass::Special).into_iter().map(item).collect(),
         log: of(VdevClass::Log).into_iter().map(item).collect(),
         cache: flat(VdevClass::Cache),

@@ -18,7 +18,8 @@ use crate::canonical;
 /// Whether a directory is empty counts only where nothing is mounted on it yet, because that is
 /// where a mount would hide something. In a mounted dataset users come and go with their files.
 /// Whether a drive is unfit counts, its words do not: they hold numbers that grow by themselves.
-/// So it is with the first of the entries that differ from their directory.
+/// So it is with the first of the entries that differ from their directory, and with how far a pool is
+/// with what it does in the background.
 pub fn digest(observed: &Observed) -> String {
     canonical::sha256(&Counting::of(observed))
 }
@@ -31,6 +32,11 @@ struct Counting<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     quorate: &'a Option<bool>,
     memory: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zfs: &'a Option<String>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    unknown_properties: &'a BTreeSet<String>,
+    #[serde(serialize_with = "pools")]
     pools: &'a BTreeMap<String, ObservedPool>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     importable: &'a BTreeMap<String, ObservedImportable>,
@@ -61,6 +67,8 @@ impl<'a> Counting<'a> {
             nodes,
             quorate,
             memory,
+            zfs,
+            unknown_properties,
             pools,
             importable,
             datasets,
@@ -82,6 +90,8 @@ impl<'a> Counting<'a> {
             nodes,
             quorate,
             memory: *memory,
+            zfs,
+            unknown_properties,
             pools,
             importable,
             datasets,
@@ -128,6 +138,25 @@ impl Serialize for Directories<'_> {
             (path, directory)
         }))
     }
+}
+
+/// Without what changes by itself from one moment to the next.
+fn pools<S: Serializer>(
+    pools: &BTreeMap<String, ObservedPool>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pools.iter().map(|(name, pool)| {
+        let mut pool = pool.clone();
+        (pool.capacity, pool.lost) = (None, None);
+        for activity in &mut pool.activities {
+            (activity.done, activity.left) = (None, None);
+        }
+        for disk in pool.vdevs.iter_mut().flat_map(|vdev| &mut vdev.disks) {
+            disk.errors = None;
+            disk.remark.clear();
+        }
+        (name, pool)
+    }))
 }
 
 fn disks<S: Serializer>(

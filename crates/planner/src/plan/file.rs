@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use phoenix_config::code::Code;
+use phoenix_config::diagnostic::Severity;
 use schemars::schema_for;
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +107,16 @@ impl ConfigSource {
     }
 }
 
+/// What notes about the health of pools are called.
+const HEALTH: [Code; 6] = [
+    Code::PoolActivity,
+    Code::PoolDataLost,
+    Code::PoolDegraded,
+    Code::PoolErrors,
+    Code::PoolNearlyFull,
+    Code::PoolSpareFailed,
+];
+
 impl Plan {
     /// The top-level keys of its files that phoenix does not read, sorted.
     pub fn not_read(&self) -> Vec<&str> {
@@ -116,6 +128,16 @@ impl Plan {
     /// Whether there is nothing to do and nothing in the way.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.refusals.is_empty()
+    }
+
+    /// What the plan tells about how the pools are, trouble or not.
+    pub fn health(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| HEALTH.contains(&note.code))
+    }
+
+    /// Whether no pool is in trouble. One that can do nothing at all is among the refusals.
+    pub fn is_healthy(&self) -> bool {
+        self.health().all(|note| note.severity != Severity::Warning)
     }
 
     /// Gives the plan the id that belongs to its contents.

@@ -11,6 +11,8 @@ mod grants;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod ideal;
 #[cfg(test)]
 mod laws;

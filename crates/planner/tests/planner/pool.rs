@@ -272,7 +272,7 @@ fn an_imported_pool_keeps_its_disks_and_gets_its_properties() {
                 let pool = host.pools.get_mut("tank").unwrap();
                 pool.properties.get_mut("autotrim").unwrap().value = Value::Switch(false);
             },
-            plan: &["update pool:tank: autotrim off -> on"],
+            plan: &["note pool:tank: phoenix::pool::root-default"],
         },
         Case {
             name: "equal values, whatever their source",
@@ -576,8 +576,7 @@ fn what_would_cost_redundancy_is_never_advised() {
         ),
         ("/zfs/pools/0/special", json!([C])),
     ] {
-        let mut pool =
-            json!({"name": "tank", "raid_level": "mirror", "disks": [A, B]});
+        let mut pool = json!({"name": "tank", "raid_level": "mirror", "disks": [A, B]});
         let name = key.rsplit('/').next().unwrap();
         if name == "vdevs" {
             pool = json!({"name": "tank"});

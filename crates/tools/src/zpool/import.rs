@@ -4,7 +4,8 @@
 
 use super::status::Paragraph;
 use super::table::{self, VdevStatus};
-use crate::parse::ParseError;
+use crate::parse::{ParseError, ReadError};
+use phoenix_host::Host;
 use phoenix_host::command::{Command, Program};
 
 /// Where the disks are looked for. With it ZFS remembers every disk by the name that the file uses,
@@ -72,6 +73,20 @@ pub fn parse_importable(text: &str) -> Result<Importable, ParseError> {
         }
     }
     Ok(importable)
+}
+
+/// The pools that lie on the disks and are not imported.
+///
+/// # Errors
+/// When the command fails, or its answer names no pool at all.
+pub fn read_importable(host: &dyn Host) -> Result<Importable, ReadError> {
+    let command = importable();
+    let output = host.run(&command)?;
+    // That there is none is a failure in some releases.
+    if output.stdout.trim().is_empty() && output.stderr.contains("no pools available to import") {
+        return Ok(Importable::default());
+    }
+    Ok(parse_importable(output.check(&command)?)?)
 }
 
 /// The text about each pool.

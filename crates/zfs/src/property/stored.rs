@@ -176,6 +176,8 @@ fn text(name: &str, written: &str) -> Result<Value, PropertyError> {
             ))
         }
         "cachefile" | "bootfs" if written.is_empty() => Ok("-".into()),
+        // ZFS keeps nothing for the usual place (`spa_config.c`, `spa_config_path`).
+        "cachefile" if written == "/etc/zfs/zpool.cache" => Ok("-".into()),
         _ => Ok(written.into()),
     }
 }

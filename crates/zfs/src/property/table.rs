@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::version::Version;
+
 /// What a property's values look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -43,6 +45,10 @@ pub struct Property {
     pub filesystem: bool,
     /// Whether volumes have it. False for pool properties.
     pub volume: bool,
+    /// The first release that knows it; `None` for what OpenZFS 2.1 knew.
+    pub since: Option<Version>,
+    /// For [`Kind::Index`]: the words that only later releases know.
+    pub later_words: Vec<(&'static str, Version)>,
 }
 
 impl Property {
@@ -82,16 +88,23 @@ fn parse_row(row: &'static str) -> Option<Property> {
     let mut cells = row.split('\t');
     let (name, kind, values, default) =
         (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
+    // The last column says since when; those before it say what only datasets have.
+    let since = cells.next_back()?;
     let (inheritable, create_only, types) = (
         cells.next().unwrap_or("no"),
         cells.next().unwrap_or("no"),
         cells.next().unwrap_or_default(),
     );
-    let spellings = values
-        .split('|')
-        .filter(|value| !value.is_empty())
+    let words = || values.split('|').filter(|value| !value.is_empty());
+    let plain = |word: &'static str| word.split_once('@').map_or(word, |(plain, _)| plain);
+    let spellings = words()
+        .map(plain)
         .map(|value| value.split_once('=').unwrap_or((value, value)))
         .collect();
+    let later = |word: &'static str| {
+        let (plain, since) = word.split_once('@')?;
+        Some((plain, since.parse::<Version>().ok()?))
+    };
     Some(Property {
         name,
         kind: parse_kind(kind)?,
@@ -101,6 +114,8 @@ fn parse_row(row: &'static str) -> Option<Property> {
         create_only: create_only == "yes",
         filesystem: types.split(',').any(|kind| kind == "filesystem"),
         volume: types.split(',').any(|kind| kind == "volume"),
+        since: since.parse().ok(),
+        later_words: words().filter_map(later).collect(),
     })
 }
 
@@ -127,9 +142,9 @@ mod tests {
             (
                 include_str!("../../data/dataset-properties.tsv"),
                 &DATASET,
-                7,
+                8,
             ),
-            (include_str!("../../data/pool-properties.tsv"), &POOL, 4),
+            (include_str!("../../data/pool-properties.tsv"), &POOL, 5),
         ] {
             for row in rows(text) {
                 assert_eq!(row.split('\t').count(), columns, "{row}");
@@ -145,7 +160,11 @@ mod tests {
                 for (_, stored) in &property.spellings {
                     assert_eq!(property.stored_spelling(stored), Some(*stored), "{row}");
                 }
-                if columns == 7 {
+                let since = row.rsplit('\t').next().unwrap_or("");
+                assert_eq!(property.since.is_some(), !since.is_empty(), "{row}");
+                let later = row.matches('@').count() - row.matches("feature@").count();
+                assert_eq!(property.later_words.len(), later, "{row}");
+                if columns == 8 {
                     assert!(property.filesystem || property.volume, "{row}");
                 }
             }

@@ -10,7 +10,7 @@ use phoenix_zfs::vdev::VdevClass;
 
 use super::super::facts::Facts;
 use super::super::verdict::{Stop, refused};
-use super::topology::{Declared, Difference, Live};
+use super::layout::{Declared, Difference, Live};
 use crate::observed::{MemberRole, ObservedMember, ObservedPool, ObservedVdev};
 use crate::refusal::RefusalCode;
 
@@ -186,13 +186,13 @@ fn exchange(pool: &str, has: &Live<'_>, wants: &Declared) -> Option<String> {
         (come, go, _) if come.len() == go.len() && !come.is_empty() => {
             let pairs = go.iter().zip(come);
             let commands =
-                pairs.map(|(old, new)| format!("zpool replace {pool} {} {new}", handle(old)));
+                pairs.map(|(old, new)| format!("zpool replace {pool} {} {new}", old.handle()));
             Some(commands.collect::<Vec<_>>().join("; "))
         }
         (come, [], Some(old)) if is_mirror(&wants.kind) => {
             let commands = come
                 .iter()
-                .map(|new| format!("zpool attach {pool} {} {new}", handle(old)));
+                .map(|new| format!("zpool attach {pool} {} {new}", old.handle()));
             Some(commands.collect::<Vec<_>>().join("; "))
         }
         ([new], [], Some(_)) if wants.kind.starts_with("raidz") => {
@@ -201,7 +201,7 @@ fn exchange(pool: &str, has: &Live<'_>, wants: &Declared) -> Option<String> {
         ([], go, Some(_)) if is_mirror(&has.vdev.kind) => {
             let commands = go
                 .iter()
-                .map(|old| format!("zpool detach {pool} {}", handle(old)));
+                .map(|old| format!("zpool detach {pool} {}", old.handle()));
             Some(commands.collect::<Vec<_>>().join("; "))
         }
         _ => None,
@@ -261,19 +261,11 @@ fn is_removable(live: &ObservedPool, has: &Live<'_>) -> bool {
     }
 }
 
-/// What a command calls a disk of the pool.
-fn handle(member: &ObservedMember) -> String {
-    match member.guid {
-        Some(guid) => guid.to_string(),
-        None => member.path.clone(),
-    }
-}
-
 /// What a command calls a vdev of the pool. A lone disk goes by its own number.
 fn vdev_handle(has: &Live<'_>) -> String {
     let only = has.disks.values().next().filter(|_| has.disks.len() == 1);
     match (only, has.vdev.guid) {
-        (Some(only), _) if has.vdev.kind == "disk" => handle(only),
+        (Some(only), _) if has.vdev.kind == "disk" => only.handle(),
         (_, Some(guid)) => guid.to_string(),
         (_, None) => has.vdev.name.clone(),
     }
