@@ -228,7 +228,6 @@ pub(super) fn observed_activity(activity: &Activity) -> ObservedActivity {
 mod tests {
     use phoenix_tools::disk::Use;
 
-
     use super::*;
 
     #[test]

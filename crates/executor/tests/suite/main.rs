@@ -17,6 +17,7 @@ mod import;
 mod links;
 mod observing;
 mod permissions;
+mod pool_states;
 mod safety;
 mod steps;
 mod storages;

@@ -1,4 +1,4 @@
-//! What a pool does in the background, as `zpool status` tells it above its table: `scan:`,
+//! What a pool does in the background, as `zpool status` tells it above its table: `scan:`, `scrub:`,
 //! `remove:` and `expand:`.
 
 /// Something that a pool does in the background.
@@ -33,9 +33,9 @@ pub enum ActivityKind {
 pub(super) fn running(key: &str, text: &str, below: &[&str]) -> Option<Activity> {
     let kind = match key {
         "scan" if text.starts_with("resilver") => ActivityKind::Resilver,
-        "scan" if text.starts_with("scrub") || text.starts_with("error scrub") => {
-            ActivityKind::Scrub
-        }
+        "scan" if text.starts_with("scrub") => ActivityKind::Scrub,
+        // `zpool scrub -e` has a label of its own.
+        "scrub" if text.starts_with("error scrub") => ActivityKind::Scrub,
         "expand" => ActivityKind::Expansion,
         "remove" => ActivityKind::Removal,
         _ => return None,
@@ -101,6 +101,18 @@ mod tests {
                 "scrub paused since Sun|scrub started on Sat|0B repaired, 50.00% done",
                 Some("Scrub paused 50.00% ?"),
             ),
+            (
+                "scrub",
+                "error scrub in progress since Sun|25.00% done, issued I/O for 4 error blocks",
+                Some("Scrub 25.00% ?"),
+            ),
+            (
+                "scrub",
+                "error scrub paused since Sun|error scrub started on Sat|25.00% done, issued I/O for 4 \
+                 error blocks",
+                Some("Scrub paused 25.00% ?"),
+            ),
+            ("scrub", "error scrub canceled on Sat", None),
             (
                 "expand",
                 "expansion of raidz1-0 in progress since Sat|45.0M / 300M copied at 15.0M/s, 14.97% \
