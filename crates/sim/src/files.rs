@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::command::Output;
 
 use super::state::{Arc, Entry, EntryKind, OpenDevice, State};
-use super::{access, disk, health, mount, nfs};
+use super::{access, disk, health, mount, nfs, zpool};
 
 /// The parameter that limits the read cache.
 const ARC_MAX: &str = "/sys/module/zfs/parameters/zfs_arc_max";
@@ -22,6 +22,7 @@ pub(super) fn read(state: &State, path: &Utf8Path) -> Option<String> {
         "/proc/sys/kernel/hostname" => format!("{}\n", state.node),
         ARC_MAX => format!("{}\n", state.arc.parameter_max),
         ARC_MIN => format!("{}\n", state.arc.parameter_min),
+        "/sys/module/zfs/version" => format!("{}\n", state.zfs_version.as_ref()?),
         "/proc/spl/kstat/zfs/arcstats" => arcstats(&state.arc),
         _ => {
             if let Some(program) = program_of_process(state, path) {
@@ -29,7 +30,7 @@ pub(super) fn read(state: &State, path: &Utf8Path) -> Option<String> {
             }
             let pool = kstat.and_then(|rest| rest.strip_suffix("/state"));
             return match pool {
-                Some(pool) => Some(format!("{}\n", state.pools.get(pool)?.health)),
+                Some(pool) => Some(format!("{}\n", zpool::health(state.pools.get(pool)?))),
                 None => written(state, path).or_else(|| super::health::sysfs(state, path)),
             };
         }

@@ -33,6 +33,7 @@ pub(super) fn host(drives: &[(&str, u64)]) -> State {
     State {
         format: FORMAT,
         node: "pve-sim".to_owned(),
+        zfs_version: None,
         memory: MEMORY,
         disks,
         pools: BTreeMap::new(),

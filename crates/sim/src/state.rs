@@ -29,6 +29,9 @@ pub struct State {
     pub node: String,
     /// Installed memory in bytes.
     pub memory: u64,
+    /// The release of ZFS that its module tells, `2.3.9-0+deb13u1`; `None` where it tells nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zfs_version: Option<String>,
     /// Disks by kernel name (`nvme0n1`).
     pub disks: BTreeMap<String, Disk>,
     /// Imported pools by name.

@@ -175,12 +175,13 @@ pub(super) fn status(state: &State, args: &[String]) -> Output {
 }
 
 /// `ONLINE` unless the pool or a member says otherwise.
-fn health(pool: &Pool) -> &str {
+pub(super) fn health(pool: &Pool) -> &str {
     let degraded = pool.health == "ONLINE"
         && pool
             .vdevs
             .iter()
-            .any(|vdev| vdev_health(vdev) != "ONLINE" && vdev.class != Class::Spare);
+            .filter(|vdev| !matches!(vdev.class, Class::Cache | Class::Spare))
+            .any(|vdev| vdev_health(vdev) != "ONLINE");
     if degraded { "DEGRADED" } else { &pool.health }
 }
 

@@ -140,9 +140,14 @@ fn describe(name: &str, pool: &Pool) -> String {
         })
         .collect();
     let width = rows.iter().map(|(name, _)| name.len()).fold(10, usize::max);
+    // A comment moves every label of its pool by one blank.
+    let (pad, comment) = match pool.properties.get("comment") {
+        Some(comment) => (" ", format!("comment: {comment}\n")),
+        None => ("", String::new()),
+    };
     let mut text = format!(
-        "  pool: {name}\n    id: {}\n state: {}\naction: The pool can be imported using its name or \
-         numeric identifier.\nconfig:\n\n",
+        "{pad}  pool: {name}\n{pad}    id: {}\n{pad} state: {}\n{pad}action: The pool can be imported \
+         using its name or numeric identifier.\n{comment}{pad}config:\n\n",
         pool.guid, pool.health
     );
     for (name, state) in rows {

@@ -17,6 +17,9 @@ mod import;
 mod links;
 mod observing;
 mod permissions;
+#[cfg(test)]
+mod pool_scenes;
+#[cfg(test)]
 mod pool_states;
 mod safety;
 mod steps;

@@ -27,7 +27,7 @@ fn host() -> SimHost {
     host
 }
 
-fn disk(number: u8) -> (String, Disk) {
+pub(crate) fn disk(number: u8) -> (String, Disk) {
     let kernel_name = format!("sd{}", char::from(b'a' + number));
     let disk = Disk {
         size: 4_000_787_030_016,

@@ -69,6 +69,9 @@ fn text(plan: &Plan) -> String {
     }
     for refusal in &plan.refusals {
         let _ = writeln!(text, "  refused  {}  {}", refusal.id, refusal.reason);
+        if refusal.because_of.is_empty() {
+            let _ = writeln!(text, "           {}", refusal.help);
+        }
     }
     for note in plan.health() {
         let _ = writeln!(text, "  health   {}", note.message);

@@ -24,6 +24,7 @@ mod scenario;
 mod seed;
 #[path = "../../../host/tests/support/sshd.rs"]
 mod sshd;
+mod status;
 mod surface;
 mod traps;
 mod trust;

@@ -29,7 +29,8 @@ pub(super) fn notes(facts: &Facts<'_>, pool: &Pool, live: &ObservedPool, notes: 
         notes.about(pool.address(), Severity::Warning, code, message, help);
     };
     let name = &pool.name;
-    if live.health == "DEGRADED" {
+    // A lost cache and a disk that was split off leave a pool ONLINE.
+    if live.health == "DEGRADED" || members(live).any(|member| !is_well(member)) {
         let (message, help) = degraded(name, live);
         warn(Code::PoolDegraded, message, help);
     }
@@ -86,6 +87,15 @@ fn members(live: &ObservedPool) -> impl Iterator<Item = &ObservedMember> {
     vdevs.flat_map(|vdev| &vdev.disks)
 }
 
+/// ZFS replaces no disk of a cache: it holds nothing that is not elsewhere.
+fn is_cache(live: &ObservedPool, member: &ObservedMember) -> bool {
+    let mut caches = live
+        .vdevs
+        .iter()
+        .filter(|vdev| vdev.class == VdevClass::Cache);
+    caches.any(|vdev| vdev.disks.contains(member))
+}
+
 fn is_well(member: &ObservedMember) -> bool {
     WELL.contains(&member.state.as_str())
 }
@@ -97,7 +107,7 @@ fn degraded(name: &str, live: &ObservedPool) -> (String, String) {
         .filter(|member| member.role == MemberRole::StandIn && is_well(member))
         .map(|member| member.path.as_str())
         .collect();
-    let mut message = format!("pool {name} is DEGRADED");
+    let mut message = format!("pool {name} is {}", live.health);
     if !told.is_empty() {
         let _ = write!(message, ": {}", told.join(" and "));
     }
@@ -113,6 +123,10 @@ fn degraded(name: &str, live: &ObservedPool) -> (String, String) {
             let handle = member.handle();
             match member.state.as_str() {
                 "OFFLINE" => format!("take it back: zpool online {name} {handle}"),
+                _ if is_cache(live, member) => format!(
+                    "bring it back, or take it out (zpool remove {name} {handle}) and name another disk \
+                     in the cache of the file"
+                ),
                 "REMOVED" => format!(
                     "plug it in again, and ZFS takes it back by itself; or replace it: zpool replace \
                      {name} {handle} NEW_DISK, and name the new disk in the file"

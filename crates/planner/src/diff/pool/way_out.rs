@@ -25,7 +25,10 @@ pub(super) fn refusal(
     if let Some((reason, help)) = partition_meant(facts, pool, found) {
         return refused(RefusalCode::PoolOtherDisks, reason, help);
     }
-    if let Some((reason, help)) = spare_in_place(pool, found) {
+    let known = spare_in_place(pool, found)
+        .or_else(|| nowhere(name, found))
+        .or_else(|| one_vdev(name, live, found));
+    if let Some((reason, help)) = known {
         return refused(RefusalCode::PoolOtherDisks, reason, help);
     }
     let (mut lacks, mut has) = (Vec::new(), Vec::new());
@@ -50,6 +53,11 @@ pub(super) fn refusal(
         .map(|found| command(name, live, found))
         .collect();
     let help = match commands {
+        // ZFS takes out no spare that stands in, and nobody should want it to.
+        _ if found.iter().any(is_spare_in_use) => {
+            "name the spares that are in use among the spares of the file: they are needed where they are"
+                .to_owned()
+        }
         Some(commands) => format!(
             "correct the file, or change the pool yourself, which may not be reversible: {}",
             commands.join("; ")
@@ -78,12 +86,14 @@ fn partition_meant(
             seen.is_some_and(|seen| seen.kernel_name == *disk)
         })
     };
-    let members = found.iter().flat_map(live_disks);
-    let pairs: Vec<_> = members
-        .filter_map(|member| Some((disk_of(member)?.path.as_str(), member.path.as_str())))
+    let members = || found.iter().flat_map(live_disks);
+    let mut pairs =
+        members().filter_map(|member| Some((&disk_of(member)?.path, member.path.as_str())));
+    let (disk, partition) = pairs.next()?;
+    let all: Vec<&str> = members()
+        .filter(|member| member.partition_of.is_some())
+        .map(|member| member.path.as_str())
         .collect();
-    let (disk, partition) = pairs.first()?;
-    let all: Vec<&str> = pairs.iter().map(|(_, partition)| *partition).collect();
     Some((
         format!(
             "pool {} is on the partition {partition}, and the file names the whole disk {disk}",
@@ -115,6 +125,70 @@ fn spare_in_place(pool: &Pool, found: &[Difference<'_>]) -> Option<(String, Stri
             format!("name {spare} in its place in the file, and no longer among the spares"),
         ))
     })
+}
+
+/// ZFS works with a disk by a name that leads nowhere: which one of the file it is cannot be told, so
+/// there is nothing to compare and no command to give.
+fn nowhere(pool: &str, found: &[Difference<'_>]) -> Option<(String, String)> {
+    let disks = found.iter().flat_map(live_disks);
+    let lost: Vec<&str> = disks
+        .filter(|member| member.name.starts_with('/'))
+        .filter(|member| matches!(member.state.as_str(), "ONLINE" | "AVAIL" | "INUSE"))
+        .map(|member| member.path.as_str())
+        .collect();
+    (!lost.is_empty()).then(|| {
+        (
+            format!(
+                "pool {pool} has disks by names that lead nowhere, so phoenix cannot tell which ones they \
+                 are: {}",
+                lost.join(", ")
+            ),
+            format!(
+                "let udev make the links again (udevadm trigger), or name the pool without its disks; \
+                 zpool status -LP {pool} shows the devices"
+            ),
+        )
+    })
+}
+
+/// One vdev of the file's kind with other disks: only those are told.
+fn one_vdev(pool: &str, live: &ObservedPool, found: &[Difference<'_>]) -> Option<(String, String)> {
+    let [difference @ Difference::Changed { has, wants }] = found else {
+        return None;
+    };
+    let of_pool = has.disks.iter();
+    let new: Vec<String> = of_pool
+        .filter(|(name, _)| !wants.disks.contains_key(**name))
+        .map(|(_, member)| shown_member(member))
+        .collect();
+    let of_file = wants.disks.iter();
+    let old: Vec<&str> = of_file
+        .filter(|(name, _)| !has.disks.contains_key(name.as_str()))
+        .map(|(_, path)| path.as_str())
+        .collect();
+    if has.vdev.kind != wants.kind {
+        return None;
+    }
+    let (vdev, new, old) = (&has.vdev.name, new.join(", "), old.join(", "));
+    let (reason, by_hand) = match (new.as_str(), old.as_str()) {
+        (new, "") => (
+            format!("{vdev} of pool {pool} also has {new}, which the file does not name"),
+            format!("name {new} in the file"),
+        ),
+        ("", old) => (
+            format!("{vdev} of pool {pool} lacks {old}"),
+            format!("take {old} out of the file"),
+        ),
+        (new, old) => (
+            format!("{vdev} of pool {pool} has {new} where the file has {old}"),
+            format!("name {new} in its place in the file"),
+        ),
+    };
+    let help = match command(pool, live, difference) {
+        Some(command) => format!("{by_hand}, or change the pool yourself: {command}"),
+        None => format!("{by_hand}: ZFS has no command that makes the pool like the file"),
+    };
+    Some((reason, help))
 }
 
 fn live_disks<'d>(difference: &'d Difference<'_>) -> Vec<&'d ObservedMember> {
@@ -285,13 +359,23 @@ fn shown_declared(wants: &Declared) -> String {
 }
 
 fn shown_live(has: &Live<'_>) -> String {
-    let disk = |disk: &&ObservedMember| match (disk.role, disk.state.as_str()) {
-        (MemberRole::Member, "ONLINE" | "AVAIL" | "INUSE" | "") => disk.path.clone(),
-        (_, state) => format!("{} {state}", disk.path),
-    };
-    let disks: Vec<String> = has.disks.values().map(disk).collect();
+    let disks: Vec<String> = has.disks.values().map(|disk| shown_member(disk)).collect();
     let disks: Vec<&str> = disks.iter().map(String::as_str).collect();
     shown(has.vdev.class, &has.vdev.kind, &disks)
+}
+
+fn shown_member(member: &ObservedMember) -> String {
+    match (member.role, member.state.as_str()) {
+        (MemberRole::Member, "ONLINE" | "AVAIL" | "INUSE" | "") => member.path.clone(),
+        (_, state) => format!("{} {state}", member.path),
+    }
+}
+
+fn is_spare_in_use(difference: &Difference<'_>) -> bool {
+    let Difference::Extra(has) = difference else {
+        return false;
+    };
+    has.vdev.class == VdevClass::Spare && has.disks.values().any(|disk| disk.state == "INUSE")
 }
 
 fn shown(class: VdevClass, kind: &str, disks: &[&str]) -> String {
