@@ -21,6 +21,7 @@ mod placement;
 mod pool;
 mod property;
 mod release;
+mod room;
 mod select;
 mod storage;
 mod storage_nodes;

@@ -29,6 +29,7 @@ phoenix_config::codes! {
         DatasetOtherKind = "phoenix::refused::dataset-other-kind",
         DatasetPropertyFixed = "phoenix::refused::dataset-property-fixed",
         VolumeSizeUnknown = "phoenix::refused::volume-size-unknown",
+        NoRoom = "phoenix::refused::no-room",
         VolumeWouldShrink = "phoenix::refused::volume-would-shrink",
         DatasetNotMounted = "phoenix::refused::dataset-not-mounted",
         MountpointUndeclared = "phoenix::refused::mountpoint-undeclared",

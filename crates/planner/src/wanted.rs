@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use phoenix_config::model::{AclWho, Config, Dataset, Permissions, Pool, Principal};
+use phoenix_config::model::{AclWho, Config, Dataset, DatasetKind, Permissions, Pool, Principal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,16 @@ const DATASET_PROPERTIES: [&str; 6] = [
     "volsize",
 ];
 
+/// Dataset properties that are read where the file reserves something.
+const ROOM: [&str; 4] = ["available", "refreservation", "reservation", "used"];
+
+/// Whether space is kept for the dataset alone.
+fn reserves(dataset: &Dataset) -> bool {
+    let mut names = ["reservation", "refreservation"].into_iter();
+    let is_whole = matches!(dataset.kind, DatasetKind::Volume { sparse: false, .. });
+    is_whole || names.any(|name| dataset.properties.contains_key(name))
+}
+
 /// The facts that a plan for `config` depends on.
 pub fn wanted(config: &Config) -> Wanted {
     let mut wanted = Wanted {
@@ -97,6 +107,9 @@ pub fn wanted(config: &Config) -> Wanted {
     }
     if !wanted.datasets.is_empty() {
         add_names(&mut wanted.dataset_properties, DATASET_PROPERTIES);
+    }
+    if config.datasets.iter().any(reserves) {
+        add_names(&mut wanted.dataset_properties, ROOM);
     }
     if wanted.exports && !config.datasets.is_empty() {
         // ZFS may export the same directories by itself.

@@ -10,6 +10,7 @@ use phoenix_zfs::size;
 
 use super::facts::{Facts, encryption_root, is_locked, value};
 use super::property::{Difference, differences, new_properties, rows, stored, values};
+use super::room;
 use super::verdict::{Notes, Stop, Verdict, changed_field, create, new_field, refused, update};
 use crate::observed::{ObservedDataset, ObservedProperty};
 use crate::plan::{Change, CreateDataset, Operation, PlannedVolume, SetDataset};
@@ -47,6 +48,7 @@ fn missing(facts: &Facts<'_>, dataset: &Dataset) -> Verdict {
         facts.check_nothing_hidden(path)?;
         facts.check_place_is_free(&dataset.name, path)?;
     }
+    room::check(facts, dataset, None)?;
     changes.extend(new_properties(&dataset.properties));
     let operation = CreateDataset {
         dataset: dataset.name.clone(),
@@ -95,6 +97,7 @@ fn existing(
     check_kind(dataset, live)?;
     let mut differing = differences(&dataset.properties, &live.properties);
     check_create_only(dataset, &differing)?;
+    room::check(facts, dataset, Some(live))?;
     differing.extend(about_to_change(facts, dataset, live));
     if let DatasetKind::Volume { size, .. } = dataset.kind {
         differing.extend(growth(dataset, live, size)?);

@@ -3,6 +3,7 @@
 //! Owns what of the facts counts. They are hashed as they are, without a copy: on a large host they
 //! are the largest thing that phoenix holds.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
@@ -19,7 +20,7 @@ use crate::canonical;
 /// where a mount would hide something. In a mounted dataset users come and go with their files.
 /// Whether a drive is unfit counts, its words do not: they hold numbers that grow by themselves.
 /// So it is with the first of the entries that differ from their directory, and with how far a pool is
-/// with what it does in the background.
+/// with what it does in the background, or how full it is.
 pub fn digest(observed: &Observed) -> String {
     canonical::sha256(&Counting::of(observed))
 }
@@ -40,6 +41,7 @@ struct Counting<'a> {
     pools: &'a BTreeMap<String, ObservedPool>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     importable: &'a BTreeMap<String, ObservedImportable>,
+    #[serde(serialize_with = "datasets")]
     datasets: &'a BTreeMap<String, ObservedDataset>,
     #[serde(serialize_with = "disks")]
     disks: &'a BTreeMap<String, ObservedDisk>,
@@ -156,6 +158,23 @@ fn pools<S: Serializer>(
             disk.remark.clear();
         }
         (name, pool)
+    }))
+}
+
+/// Without how full they are, which changes from one moment to the next.
+fn datasets<S: Serializer>(
+    datasets: &BTreeMap<String, ObservedDataset>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    const FILLING: [&str; 2] = ["available", "used"];
+    serializer.collect_map(datasets.iter().map(|(name, dataset)| {
+        let mut dataset = Cow::Borrowed(dataset);
+        for filling in FILLING {
+            if dataset.properties.contains_key(filling) {
+                dataset.to_mut().properties.remove(filling);
+            }
+        }
+        (name, dataset)
     }))
 }
 

@@ -25,6 +25,8 @@ mod pool;
 #[cfg(test)]
 mod render;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod setup;
 #[cfg(test)]
 mod share;
