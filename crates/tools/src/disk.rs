@@ -2,6 +2,7 @@
 
 mod claims;
 mod gpt;
+mod guests;
 mod holders;
 mod inventory;
 mod look;
