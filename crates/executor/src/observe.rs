@@ -140,7 +140,7 @@ fn read_storage(host: &dyn Host, wanted: &Wanted) -> Result<Storage, ObserveErro
         zfs::version(host).map_err(about("the release of ZFS"))?
     };
     let mut facts = contents.facts;
-    facts.complete(wanted, &drives.imported, &drives.inventory)?;
+    facts.complete(host, wanted, &drives.imported, &drives.inventory)?;
     Ok(Storage {
         zfs,
         facts,

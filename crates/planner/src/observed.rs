@@ -89,6 +89,10 @@ pub struct ObservedPool {
     pub size: u64,
     /// Every top-level vdev.
     pub vdevs: Vec<ObservedVdev>,
+    /// What 2 is raised to for the sectors of each top-level vdev, by the vdev's name, where it was
+    /// asked for and ZFS told it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ashifts: BTreeMap<String, u64>,
     /// Why phoenix does not know its vdevs, when it does not although the pool answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,

@@ -19,6 +19,9 @@ pub struct Wanted {
     pub pool_properties: BTreeSet<String>,
     /// Datasets by full name, root datasets included.
     pub datasets: BTreeSet<String>,
+    /// Pools of which the file states the size of sectors, which only their vdevs have.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ashifts: BTreeSet<String>,
     /// Properties to read of each dataset.
     pub dataset_properties: BTreeSet<String>,
     /// The pool that each disk is for, by the path that the file uses for the disk.
@@ -132,6 +135,9 @@ impl Wanted {
         add_names(&mut self.pool_properties, POOL_PROPERTIES);
         let names = pool.properties.keys().map(AsRef::as_ref);
         add_names(&mut self.pool_properties, names);
+        if !pool.ashift_default {
+            self.ashifts.insert(pool.name.clone());
+        }
         self.datasets.insert(pool.name.clone());
         let names = pool.root_properties.keys().map(AsRef::as_ref);
         add_names(&mut self.dataset_properties, names);

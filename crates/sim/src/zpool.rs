@@ -351,6 +351,11 @@ pub(super) fn get(state: &State, args: &[String]) -> Output {
             USAGE,
         );
     }
+    if let [name, "all-vdevs"] = names
+        && let Some(pool) = state.pools.get(*name)
+    {
+        return vdevs_shown(name, pool, properties);
+    }
     match names {
         [] => return usage("the simulated zpool get needs the names of pools", USAGE),
         [first, ..] if !state.pools.contains_key(*first) => {
@@ -378,6 +383,27 @@ pub(super) fn get(state: &State, args: &[String]) -> Output {
         }
     }
     Output::success(stdout)
+}
+
+/// `zpool get ashift POOL all-vdevs`: a disk goes by the last part of its path.
+fn vdevs_shown(name: &str, pool: &Pool, properties: &str) -> Output {
+    if properties != "ashift" {
+        return Output::failure(1, "the simulated vdevs have ashift only\n");
+    }
+    let ashift = pool
+        .properties
+        .get("ashift")
+        .filter(|ashift| *ashift != "0");
+    let ashift = ashift.map_or("12", String::as_str);
+    let mut text = "root-0\tashift\t0\t-\n".to_owned();
+    for line in vdev_lines(name, pool) {
+        if let Line::Vdev(1.., path, _) = line {
+            let short = path.rsplit('/').next().unwrap_or(&path);
+            let short = short.strip_suffix("-part1").unwrap_or(short);
+            text += &format!("{short}\tashift\t{ashift}\t-\n");
+        }
+    }
+    Output::success(text)
 }
 
 fn exists(property: &str) -> bool {

@@ -84,6 +84,12 @@ pub fn status_by_number(pool: &str) -> Command {
     Command::read(Program::Zpool, ["status", "-g", pool])
 }
 
+/// `zpool get -Hp PROPERTY POOL all-vdevs`: one property of every vdev of a pool, which OpenZFS tells
+/// since 2.2.
+pub fn get_of_vdevs(prop: &str, pool: &str) -> Command {
+    get(&[prop], &[pool, "all-vdevs"])
+}
+
 /// `zpool get -Hp`: the named properties of the named pools.
 pub fn get(props: &[&str], pools: &[&str]) -> Command {
     let fixed = ["get", "-Hp", "-o", "name,property,value,source"];

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use phoenix_host::Host;
 use phoenix_planner::observed::{ObservedDataset, ObservedPool, ObservedProperty};
 use phoenix_planner::wanted::Wanted;
-use phoenix_tools::disk::Inventory;
+use phoenix_tools::disk::{Inventory, without_first_partition};
 use phoenix_tools::parallel::both;
 use phoenix_tools::parse::{ParseError, ReadError};
 use phoenix_tools::zfs::PropertyRow;
-use phoenix_tools::zpool::ImportedPools;
+use phoenix_tools::zpool::{ImportedPools, PoolStatus, VdevStatus};
 use phoenix_tools::{zfs, zpool};
 use phoenix_zfs::name::pool_of;
 use phoenix_zfs::property::{Source, UnknownType};
+use phoenix_zfs::vdev::VdevClass;
 
 use super::ObserveError;
 use super::disks::{observed_activity, observed_vdev};
@@ -116,6 +117,7 @@ impl Facts {
     /// When `zpool` and the kernel do not name the same pools: one came or went meanwhile.
     pub(super) fn complete(
         &mut self,
+        host: &dyn Host,
         wanted: &Wanted,
         imported: &ImportedPools,
         inventory: &Inventory,
@@ -134,6 +136,10 @@ impl Facts {
             let layout = imported.layouts.get(name);
             let vdevs = layout.into_iter().flat_map(|layout| &layout.vdevs);
             observed.vdevs = vdevs.map(|vdev| observed_vdev(vdev, inventory)).collect();
+            observed.ashifts = match layout {
+                Some(layout) if wanted.ashifts.contains(name) => ashifts(host, layout),
+                _ => BTreeMap::new(),
+            };
             if let Some(layout) = layout {
                 let activities = layout.activities.iter();
                 observed.activities = activities.map(observed_activity).collect();
@@ -142,6 +148,31 @@ impl Facts {
         }
         Ok(())
     }
+}
+
+/// The ashift of every top-level vdev by its name; of none where ZFS does not tell, before 2.2.
+fn ashifts(host: &dyn Host, layout: &PoolStatus) -> BTreeMap<String, u64> {
+    let command = zpool::get_of_vdevs("ashift", &layout.name);
+    let output = host
+        .run(&command)
+        .ok()
+        .filter(|output| output.code == Some(0));
+    let rows = output.and_then(|output| zpool::parse_get(&output.stdout).ok());
+    let told: BTreeMap<String, u64> = rows
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|row| Some((row.name, row.value.number()?)))
+        .collect();
+    // A disk goes by the last part of its path, and a whole one without its partition.
+    let of = |vdev: &VdevStatus| {
+        let short = vdev.name.rsplit('/').next()?;
+        let found = told
+            .get(short)
+            .or_else(|| told.get(without_first_partition(short)))?;
+        Some((vdev.name.clone(), *found))
+    };
+    let data = |vdev: &&VdevStatus| !matches!(vdev.class, VdevClass::Cache | VdevClass::Spare);
+    layout.vdevs.iter().filter(data).filter_map(of).collect()
 }
 
 /// How much of a pool is taken, in percent: read whatever the file says.

@@ -260,3 +260,48 @@ fn a_word_that_the_hosts_zfs_does_not_know_costs_its_dataset_and_no_other() {
         ]
     );
 }
+
+#[test]
+fn ashift_is_what_the_vdevs_have() {
+    let text = r#"{"zfs": {"pools": [{"name": "tank", "raid_level": "stripe", "ashift": 12, "disks": [
+        "/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_2TB_SIM2TA0001",
+        "/dev/disk/by-id/nvme-Samsung_SSD_990_PRO_2TB_SIM2TB0002"]}]}}"#;
+    let host = SimHost::fresh();
+    set_up(&config(text), &host);
+    let told = |host: &dyn Host, text: &str| -> Vec<String> {
+        let notes = plan(&config(text), host).notes;
+        notes.into_iter().map(|note| note.message).collect()
+    };
+    assert_eq!(told(&host, text), Vec::<String>::new());
+    // The second disk was added with -o ashift=9, which changes the property of no pool.
+    let mixed = Interposed {
+        host: &host,
+        answer: |command: &Command| {
+            command
+                .to_string()
+                .ends_with(" ashift tank all-vdevs")
+                .then(|| {
+                    let text = host.run(command).unwrap().stdout;
+                    Output::success(text.replace("SIM2TB0002\tashift\t12", "SIM2TB0002\tashift\t9"))
+                })
+        },
+    };
+    assert_eq!(
+        told(&mixed, text),
+        [
+            "the file states ashift=12 for pool tank, which no vdev that exists can get any more: \
+             /dev/disk/by-id/nvme-Samsung_SSD_990_PRO_2TB_SIM2TB0002-part1 has ashift=9"
+        ]
+    );
+    let silent = text.replace(r#""ashift": 12,"#, "");
+    assert_eq!(told(&mixed, &silent), Vec::<String>::new());
+    // OpenZFS 2.1 has no properties of vdevs.
+    let old = Interposed {
+        host: &host,
+        answer: |command: &Command| {
+            let asked = command.to_string().ends_with(" all-vdevs");
+            asked.then(|| Output::failure(2, "Expected a list of vdevs in \"tank\", but got:\n"))
+        },
+    };
+    assert_eq!(told(&old, text), Vec::<String>::new());
+}

@@ -116,7 +116,37 @@ fn note_one_drive(facts: &Facts<'_>, pool: &Pool, notes: &mut Notes) {
     }
 }
 
+/// The vdevs whose sectors are not of the size that the file states.
 fn note_ashift(pool: &Pool, live: &ObservedPool, notes: &mut Notes) {
+    let wanted = u64::from(pool.ashift);
+    if pool.ashift_default || live.ashifts.is_empty() {
+        note_ashift_of_pool(pool, live, notes);
+        return;
+    }
+    let other: Vec<String> = live
+        .ashifts
+        .iter()
+        .filter(|(_, ashift)| **ashift != wanted)
+        .map(|(vdev, ashift)| format!("{vdev} has ashift={ashift}"))
+        .collect();
+    if other.is_empty() {
+        return;
+    }
+    let name = &pool.name;
+    notes.about(
+        pool.address(),
+        Severity::Warning,
+        Code::PoolAshift,
+        format!(
+            "the file states ashift={wanted} for pool {name}, which no vdev that exists can get any more: {}",
+            other.join(", ")
+        ),
+        "state what the vdevs have, or leave ashift out",
+    );
+}
+
+/// The same by the pool's property, which is all that ZFS tells before 2.2.
+fn note_ashift_of_pool(pool: &Pool, live: &ObservedPool, notes: &mut Notes) {
     let live = live
         .properties
         .get("ashift")

@@ -52,6 +52,10 @@ fn command_lines_are_those_that_zpool_takes() {
         (zpool::status("tank"), "zpool status -P tank"),
         (zpool::status_by_number("tank"), "zpool status -g tank"),
         (
+            zpool::get_of_vdevs("ashift", "a"),
+            "zpool get -Hp -o name,property,value,source ashift a all-vdevs",
+        ),
+        (
             zpool::get(&["ashift", "autotrim"], &["a", "b"]),
             "zpool get -Hp -o name,property,value,source ashift,autotrim a b",
         ),
