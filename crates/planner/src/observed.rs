@@ -552,6 +552,10 @@ pub struct ObservedArc {
     pub c_max: Option<u64>,
     /// The floor in force in bytes (`c_min` of arcstats).
     pub c_min: Option<u64>,
-    /// The limit that `/etc/modprobe.d/zfs.conf` sets for the next boot.
+    /// The limit for the next boot: the last of all files in `/etc/modprobe.d` and the kernel's
+    /// command line.
     pub persistent: Option<u64>,
+    /// The file that sets it, where it wins over `/etc/modprobe.d/zfs.conf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overruled_by: Option<String>,
 }

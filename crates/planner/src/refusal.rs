@@ -48,6 +48,7 @@ phoenix_config::codes! {
         ContainerMountTaken = "phoenix::refused::container-mount-taken",
         ContainerMountUnusable = "phoenix::refused::container-mount-unusable",
         FileOfOthers = "phoenix::refused::file-of-others",
+        ArcOverruled = "phoenix::refused::arc-overruled",
         ArcAboveMemory = "phoenix::refused::arc-above-memory",
     }
 }

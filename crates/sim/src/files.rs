@@ -18,6 +18,11 @@ pub(super) fn read(state: &State, path: &Utf8Path) -> Option<String> {
     let text = match path.as_str() {
         "/proc/self/mounts" | "/proc/mounts" => mount::table(state),
         "/proc/swaps" => swaps(state),
+        // Where a test has said what the kernel was started with.
+        "/proc/cmdline" => match &state.files.get(path)?.kind {
+            EntryKind::File(text) => text.clone(),
+            _ => return None,
+        },
         "/proc/meminfo" => meminfo(state.memory),
         "/proc/sys/kernel/hostname" => format!("{}\n", state.node),
         ARC_MAX => format!("{}\n", state.arc.parameter_max),
@@ -207,6 +212,15 @@ pub(super) fn find(state: &State, args: &[String]) -> Output {
             "%p\n",
         ] => find_exports(state, directory),
         [
+            directory,
+            "-maxdepth",
+            "1",
+            "-name",
+            "*.conf",
+            "-printf",
+            "%p\n",
+        ] => find_confs(state, directory),
+        [
             paths @ ..,
             "-maxdepth",
             "0",
@@ -268,6 +282,16 @@ fn find_exports(state: &State, directory: &str) -> Output {
             .map(|path| format!("{path}\n"))
             .collect::<String>(),
     )
+}
+
+fn find_confs(state: &State, directory: &str) -> Output {
+    if state.entry(Utf8Path::new(directory)).is_none() {
+        return Output::failure(1, missing(directory));
+    }
+    let files = state.files.keys();
+    let inside = files.filter(|path| path.parent() == Some(Utf8Path::new(directory)));
+    let confs = inside.filter(|path| path.as_str().ends_with(".conf"));
+    Output::success(confs.map(|path| format!("{path}\n")).collect::<String>())
 }
 
 fn find_directories(state: &State, paths: &[&str]) -> Output {

@@ -1,6 +1,10 @@
 //! The limit of the ZFS read cache (ARC): now, in the kernel, and for the next boot, in
 //! modprobe's configuration.
 
+use std::collections::BTreeSet;
+
+use phoenix_host::command::{Command, Program};
+
 use crate::parse::ParseError;
 
 /// The running module's limit in bytes; 0 is the module's default. The kernel takes a value that
@@ -17,6 +21,13 @@ pub const ARCSTATS_FILE: &str = "/proc/spl/kstat/zfs/arcstats";
 /// The file that tells the module its limit when it is loaded. Proxmox's installer writes it too
 /// (pve-docs, `local-zfs.adoc`).
 pub const MODPROBE_FILE: &str = "/etc/modprobe.d/zfs.conf";
+
+/// The directory of all such files (modprobe.d(5)). The limit of the last one in the order of their names
+/// wins, seen with `modprobe -c` of kmod 30.
+pub const MODPROBE_DIR: &str = "/etc/modprobe.d";
+
+/// What the kernel was started with. modprobe reads it after its files, so that it always wins.
+pub const CMDLINE_FILE: &str = "/proc/cmdline";
 
 const OPTION: &str = "zfs_arc_max";
 
@@ -60,8 +71,39 @@ pub fn modprobe_limit(text: &str) -> Option<u64> {
     zfs_options(text).into_iter().filter_map(value).next_back()
 }
 
-/// A module parameter as the kernel reads it (`kstrtoull` with base 0).
+/// The files of [`MODPROBE_DIR`] that count.
+pub fn modprobe_files() -> Command {
+    let args = [
+        MODPROBE_DIR,
+        "-maxdepth",
+        "1",
+        "-name",
+        "*.conf",
+        "-printf",
+        "%p\\n",
+    ];
+    Command::read(Program::Find, args)
+}
+
+/// Reads the answer of [`modprobe_files`], sorted as modprobe reads them.
+pub fn parse_modprobe_files(text: &str) -> BTreeSet<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The limit that the kernel's command line sets, in bytes.
+pub fn cmdline_limit(text: &str) -> Option<u64> {
+    let value = |word: &str| {
+        let (name, value) = word.strip_prefix("zfs.")?.split_once('=')?;
+        // The kernel takes either (`kernel/params.c`, `parameq`).
+        let ours = name.replace('-', "_") == OPTION;
+        ours.then(|| number(value)).flatten()
+    };
+    text.split_whitespace().filter_map(value).next_back()
+}
+
+/// A module parameter as the kernel reads it (`kstrtoull` with base 0), in quotes or not.
 fn number(text: &str) -> Option<u64> {
+    let text = text.trim_matches('"');
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),

@@ -6,7 +6,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use phoenix_host::Host;
 use phoenix_planner::observed::{ObservedArc, ObservedDirectory};
 use phoenix_planner::wanted::Wanted;
-use phoenix_tools::arc::{ARCSTATS_FILE, MODPROBE_FILE, modprobe_limit, parse_arcstats};
+use phoenix_tools::arc::{
+    ARCSTATS_FILE, CMDLINE_FILE, MODPROBE_FILE, cmdline_limit, modprobe_files, modprobe_limit,
+    parse_arcstats, parse_modprobe_files,
+};
 use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_tools::parse::{ParseError, ReadError};
 use phoenix_tools::system::{
@@ -71,15 +74,39 @@ fn arc(host: &dyn Host) -> Result<ObservedArc, ReadError> {
         Some(text) => Some(parse_arcstats(&text)?),
         None => None,
     };
-    let persistent = host
-        .read_foreign(Utf8Path::new(MODPROBE_FILE))?
-        .filter(|text| !text.contains(INITRAMFS_PENDING))
-        .and_then(|text| modprobe_limit(&text));
-    Ok(ObservedArc {
+    let mut arc = ObservedArc {
         c_max: stats.map(|stats| stats.c_max),
         c_min: stats.map(|stats| stats.c_min),
-        persistent,
-    })
+        ..ObservedArc::default()
+    };
+    for file in modprobe_confs(host)? {
+        let text = host.read_foreign(Utf8Path::new(&file))?;
+        let text = text.filter(|text| !text.contains(INITRAMFS_PENDING));
+        if let Some(limit) = text.as_deref().and_then(modprobe_limit) {
+            arc.persistent = Some(limit);
+            arc.overruled_by = (file.as_str() > MODPROBE_FILE).then_some(file);
+        }
+    }
+    let cmdline = host.read_foreign(Utf8Path::new(CMDLINE_FILE))?;
+    if let Some(limit) = cmdline.as_deref().and_then(cmdline_limit) {
+        arc.persistent = Some(limit);
+        arc.overruled_by = Some(CMDLINE_FILE.to_owned());
+    }
+    Ok(arc)
+}
+
+/// The files that modprobe reads, in its order; a host without the directory has none.
+fn modprobe_confs(host: &dyn Host) -> Result<BTreeSet<String>, ReadError> {
+    let command = modprobe_files();
+    let output = host.run(&command)?;
+    let missing = output
+        .stderr
+        .trim_end()
+        .ends_with(": No such file or directory");
+    if output.code != Some(0) && missing {
+        return Ok(BTreeSet::new());
+    }
+    Ok(parse_modprobe_files(output.check(&command)?))
 }
 
 /// Looks at the wanted directories, except those on a pool that does not answer: looking would

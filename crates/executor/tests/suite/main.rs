@@ -21,6 +21,7 @@ mod permissions;
 mod pool_scenes;
 #[cfg(test)]
 mod pool_states;
+mod read_cache;
 mod safety;
 mod steps;
 mod storages;

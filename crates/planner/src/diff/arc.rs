@@ -11,6 +11,9 @@ use super::verdict::{Notes, Verdict, changed_field, refused, to_do};
 use crate::plan::{Action, Operation, SetArc};
 use crate::refusal::RefusalCode;
 
+/// Where the kernel says what it was started with.
+const CMDLINE: &str = "/proc/cmdline";
+
 pub(super) fn diff(facts: &Facts<'_>, limit: &ArcLimit, notes: &mut Notes) -> Verdict {
     let (max, memory) = (limit.max, facts.observed.memory);
     if memory > 0 && max >= memory {
@@ -40,6 +43,21 @@ pub(super) fn diff(facts: &Facts<'_>, limit: &ArcLimit, notes: &mut Notes) -> Ve
     // Without the module there is nothing to tell; it will read the file when it is loaded.
     let runtime = live.c_max.is_some_and(|has| has != max);
     let persistent = live.persistent != Some(max);
+    if let Some(winner) = live.overruled_by.as_ref().filter(|_| persistent) {
+        let set = live.persistent.map_or_else(String::new, size::human);
+        return Err(refused(
+            RefusalCode::ArcOverruled,
+            format!(
+                "{winner} sets zfs_arc_max to {set} after /etc/modprobe.d/zfs.conf, so what phoenix writes there would not count"
+            ),
+            if winner == CMDLINE {
+                "take zfs.zfs_arc_max out of the kernel's command line (/etc/kernel/cmdline or GRUB's), or state that limit as arc_max"
+                    .to_owned()
+            } else {
+                format!("take zfs_arc_max out of {winner}, or state that limit as arc_max")
+            },
+        ));
+    }
     let mut changes = Vec::new();
     if runtime {
         changes.push(changed_field("zfs_arc_max (now)", live.c_max, max));

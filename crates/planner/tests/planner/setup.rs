@@ -127,6 +127,7 @@ pub(crate) fn fresh() -> Observed {
             c_max: Some(40 << 30),
             c_min: Some(2 << 30),
             persistent: None,
+            overruled_by: None,
         },
         ..Observed::default()
     }
