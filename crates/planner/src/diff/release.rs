@@ -71,7 +71,8 @@ fn refusal(observed: &Observed, name: &str, property: &Property, since: Option<V
     refused_at(&property.origin, RefusalCode::PropertyUnknown, reason, help)
 }
 
-fn release(observed: &Observed) -> Option<Version> {
+/// The host's release of ZFS, where it is known.
+pub(super) fn release(observed: &Observed) -> Option<Version> {
     observed.zfs.as_ref()?.parse().ok()
 }
 

@@ -17,6 +17,8 @@ mod ideal;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod layout;
+#[cfg(test)]
 mod new_pool;
 #[cfg(test)]
 mod permissions;

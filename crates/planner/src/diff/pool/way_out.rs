@@ -7,8 +7,10 @@
 
 use phoenix_config::model::Pool;
 use phoenix_zfs::vdev::VdevClass;
+use phoenix_zfs::version::Version;
 
 use super::super::facts::Facts;
+use super::super::release::release;
 use super::super::verdict::{Stop, refused};
 use super::layout::{Declared, Difference, Live};
 use crate::observed::{MemberRole, ObservedMember, ObservedPool, ObservedVdev};
@@ -27,7 +29,7 @@ pub(super) fn refusal(
     }
     let known = spare_in_place(pool, found)
         .or_else(|| nowhere(name, found))
-        .or_else(|| one_vdev(name, live, found));
+        .or_else(|| one_vdev(facts, name, live, found));
     if let Some((reason, help)) = known {
         return refused(RefusalCode::PoolOtherDisks, reason, help);
     }
@@ -50,7 +52,7 @@ pub(super) fn refusal(
     };
     let commands: Option<Vec<String>> = found
         .iter()
-        .map(|found| command(name, live, found))
+        .map(|found| command(facts, name, live, found))
         .collect();
     let help = match commands {
         // ZFS takes out no spare that stands in, and nobody should want it to.
@@ -152,7 +154,12 @@ fn nowhere(pool: &str, found: &[Difference<'_>]) -> Option<(String, String)> {
 }
 
 /// One vdev of the file's kind with other disks: only those are told.
-fn one_vdev(pool: &str, live: &ObservedPool, found: &[Difference<'_>]) -> Option<(String, String)> {
+fn one_vdev(
+    facts: &Facts<'_>,
+    pool: &str,
+    live: &ObservedPool,
+    found: &[Difference<'_>],
+) -> Option<(String, String)> {
     let [difference @ Difference::Changed { has, wants }] = found else {
         return None;
     };
@@ -184,7 +191,7 @@ fn one_vdev(pool: &str, live: &ObservedPool, found: &[Difference<'_>]) -> Option
             format!("name {new} in its place in the file"),
         ),
     };
-    let help = match command(pool, live, difference) {
+    let help = match command(facts, pool, live, difference) {
         Some(command) => format!("{by_hand}, or change the pool yourself: {command}"),
         None => format!("{by_hand}: ZFS has no command that makes the pool like the file"),
     };
@@ -202,12 +209,17 @@ fn live_disks<'d>(difference: &'d Difference<'_>) -> Vec<&'d ObservedMember> {
 
 /// The command that makes the pool like the file; `None` where ZFS has none, or one that would leave
 /// the pool with less redundancy than the rest of it has.
-fn command(pool: &str, live: &ObservedPool, difference: &Difference<'_>) -> Option<String> {
+fn command(
+    facts: &Facts<'_>,
+    pool: &str,
+    live: &ObservedPool,
+    difference: &Difference<'_>,
+) -> Option<String> {
     if wanted_disks(difference).any(|(name, has)| is_taken(live, name, has)) {
         return None;
     }
     match difference {
-        Difference::Changed { has, wants } => exchange(pool, has, wants),
+        Difference::Changed { has, wants } => exchange(facts, pool, has, wants),
         Difference::Missing(wants) => {
             is_alike(live, wants).then(|| format!("zpool add {pool} {}", operands(wants)))
         }
@@ -238,7 +250,7 @@ fn is_taken(live: &ObservedPool, name: &str, has: Option<&Live<'_>>) -> bool {
 }
 
 /// The command that turns one vdev into another, where ZFS has one.
-fn exchange(pool: &str, has: &Live<'_>, wants: &Declared) -> Option<String> {
+fn exchange(facts: &Facts<'_>, pool: &str, has: &Live<'_>, wants: &Declared) -> Option<String> {
     let come: Vec<&String> = wants
         .disks
         .iter()
@@ -269,7 +281,7 @@ fn exchange(pool: &str, has: &Live<'_>, wants: &Declared) -> Option<String> {
                 .map(|new| format!("zpool attach {pool} {} {new}", old.handle()));
             Some(commands.collect::<Vec<_>>().join("; "))
         }
-        ([new], [], Some(_)) if wants.kind.starts_with("raidz") => {
+        ([new], [], Some(_)) if wants.kind.starts_with("raidz") && expands_raidz(facts) => {
             Some(format!("zpool attach {pool} {} {new}", vdev_handle(has)))
         }
         ([], go, Some(_)) if is_mirror(&has.vdev.kind) => {
@@ -280,6 +292,16 @@ fn exchange(pool: &str, has: &Live<'_>, wants: &Declared) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether this ZFS can make a raidz wider. One that cannot has divided the new disk before it says so.
+fn expands_raidz(facts: &Facts<'_>) -> bool {
+    const FIRST: Version = Version {
+        major: 2,
+        minor: 3,
+        patch: 0,
+    };
+    release(facts.observed).is_some_and(|version| version >= FIRST)
 }
 
 /// Whether a new vdev is as safe as those that the pool has: a pool is lost with the weakest vdev that
