@@ -170,7 +170,9 @@ fn a_disk_that_a_process_has_open_is_in_use_unless_it_only_looks() {
     for (path, program, refused) in [
         ("/dev/nvme0n1", "kvm", true),
         ("/dev/nvme0n1", "dd", true),
+        ("/dev/nvme0n1", "fdisk", true),
         ("/dev/nvme0n1", "smartd", false),
+        ("/dev/nvme0n1", "od", false),
         ("/dev/nvme0n1", "(udev-worker)", false),
         ("/dev/nvme1n1", "kvm", false),
     ] {

@@ -11,22 +11,27 @@ use phoenix_host::{Host, HostError};
 use super::inventory::Use;
 use crate::parse::ReadError;
 
-/// Programs that open a disk to look at it and hold nothing that an erase would take from them.
-/// As the kernel calls them: at most 15 characters.
-const ONLY_LOOK: [&str; 16] = [
+/// Programs that open a disk to look at it and hold nothing that an erase would take from them, those that
+/// phoenix itself looks with among them. As the kernel calls them: at most 15 characters.
+const ONLY_LOOK: [&str; 21] = [
     "(udev-worker)",
     "systemd-udevd",
     "blkid",
     "fwupd",
+    "grub-probe",
+    "hddtemp",
     "hdparm",
     "lsblk",
+    "lvm",
     "lvs",
     "multipathd",
     "nvme",
+    "od",
     "pvs",
     "smartctl",
     "smartd",
     "udisksd",
+    "vgs",
     "wipefs",
     "zed",
     "zpool",
