@@ -19,7 +19,6 @@ fn drift_made_by_hand_is_found_and_mended() {
             "dataset:fastData/shared-iso",
             "zfs set quota=none fastData/shared-iso",
         ),
-        ("pool:quickOS", "zpool set autotrim=off quickOS"),
         (
             "permissions:quickOS/shared-prod-data",
             "chmod 700 /quickOS/shared-prod-data",
@@ -53,6 +52,13 @@ fn drift_made_by_hand_is_found_and_mended() {
         host.apply_whole();
         host.assert_converged();
     }
+    // What the file does not state of a pool that exists is its owner's.
+    host.shell("zpool set autotrim=off quickOS");
+    host.assert_converged();
+    assert_eq!(
+        host.shell("zpool get -H -o value autotrim quickOS").trim(),
+        "off"
+    );
 }
 
 #[test]
