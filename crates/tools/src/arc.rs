@@ -1,10 +1,6 @@
 //! The limit of the ZFS read cache (ARC): now, in the kernel, and for the next boot, in
 //! modprobe's configuration.
 
-use std::collections::BTreeSet;
-
-use phoenix_host::command::{Command, Program};
-
 use crate::parse::ParseError;
 
 /// The running module's limit in bytes; 0 is the module's default. The kernel takes a value that
@@ -25,6 +21,9 @@ pub const MODPROBE_FILE: &str = "/etc/modprobe.d/zfs.conf";
 /// The directory of all such files (modprobe.d(5)). The limit of the last one in the order of their names
 /// wins, seen with `modprobe -c` of kmod 30.
 pub const MODPROBE_DIR: &str = "/etc/modprobe.d";
+
+/// How the names of its files end that count.
+pub const MODPROBE_ENDING: &str = ".conf";
 
 /// What the kernel was started with. modprobe reads it after its files, so that it always wins.
 pub const CMDLINE_FILE: &str = "/proc/cmdline";
@@ -69,25 +68,6 @@ pub fn parse_arcstats(text: &str) -> Result<ArcStats, ParseError> {
 pub fn modprobe_limit(text: &str) -> Option<u64> {
     let value = |word: Word<'_>| number(word.text.strip_prefix(OPTION)?.strip_prefix('=')?);
     zfs_options(text).into_iter().filter_map(value).next_back()
-}
-
-/// The files of [`MODPROBE_DIR`] that count.
-pub fn modprobe_files() -> Command {
-    let args = [
-        MODPROBE_DIR,
-        "-maxdepth",
-        "1",
-        "-name",
-        "*.conf",
-        "-printf",
-        "%p\\n",
-    ];
-    Command::read(Program::Find, args)
-}
-
-/// Reads the answer of [`modprobe_files`], sorted as modprobe reads them.
-pub fn parse_modprobe_files(text: &str) -> BTreeSet<String> {
-    text.lines().map(str::to_owned).collect()
 }
 
 /// The limit that the kernel's command line sets, in bytes.

@@ -7,6 +7,7 @@
 pub mod acl;
 pub mod arc;
 pub mod disk;
+pub mod drop_ins;
 pub mod mounts;
 pub mod nfs;
 pub mod parallel;

@@ -23,27 +23,11 @@ pub const MAIN_EXPORTS_FILE: &str = "/etc/exports";
 /// does not make it.
 pub const EXPORTS_DIR: &str = "/etc/exports.d";
 
+/// How the names of its files end that count.
+pub const EXPORTS_ENDING: &str = ".exports";
+
 /// Clients with their options, `CLIENT(OPTIONS)` each, by path.
 pub type Exports = BTreeMap<String, Vec<String>>;
-
-/// The names of the further exports files.
-pub fn files() -> Command {
-    let args = [
-        EXPORTS_DIR,
-        "-maxdepth",
-        "1",
-        "-name",
-        "*.exports",
-        "-printf",
-        "%p\\n",
-    ];
-    Command::read(Program::Find, args)
-}
-
-/// Reads the answer of [`files`], sorted as nfs-utils reads them.
-pub fn parse_files(text: &str) -> BTreeSet<String> {
-    text.lines().map(str::to_owned).collect()
-}
 
 /// `exportfs -s`: what the NFS server exports now.
 pub fn list() -> Command {

@@ -1,6 +1,6 @@
 //! Who sees the storage: Proxmox storages, containers and NFS exports.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use phoenix_host::command::Command;
@@ -10,6 +10,7 @@ use phoenix_planner::observed::{
     ObservedRawMount, ObservedStorage, UnreadLine,
 };
 use phoenix_planner::wanted::Wanted;
+use phoenix_tools::drop_ins;
 use phoenix_tools::nfs;
 use phoenix_tools::parse::{self, ReadError};
 use phoenix_tools::pve::{self, Cluster, ContainerConf, IdMapKind, StorageRow};
@@ -235,7 +236,7 @@ fn lines(
 /// What the files of others export.
 fn foreign(host: &dyn Host, exports: &mut ObservedExports) -> Result<(), ReadError> {
     let mut files = vec![nfs::MAIN_EXPORTS_FILE.to_owned()];
-    files.extend(exports_files(host)?);
+    files.extend(drop_ins::list(host, nfs::EXPORTS_DIR, nfs::EXPORTS_ENDING)?);
     files.retain(|file| file != nfs::EXPORTS_FILE);
     for file in files {
         for line in lines(host, &file, &mut exports.unread)? {
@@ -249,18 +250,4 @@ fn foreign(host: &dyn Host, exports: &mut ObservedExports) -> Result<(), ReadErr
         }
     }
     Ok(())
-}
-
-/// The files in `/etc/exports.d`, a directory that no package makes.
-fn exports_files(host: &dyn Host) -> Result<BTreeSet<String>, ReadError> {
-    let command = nfs::files();
-    let output = host.run(&command)?;
-    let no_directory = output
-        .stderr
-        .trim_end()
-        .ends_with(": No such file or directory");
-    if output.code != Some(0) && no_directory {
-        return Ok(BTreeSet::new());
-    }
-    Ok(nfs::parse_files(output.check(&command)?))
 }

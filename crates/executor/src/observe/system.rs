@@ -7,9 +7,10 @@ use phoenix_host::Host;
 use phoenix_planner::observed::{ObservedArc, ObservedDirectory};
 use phoenix_planner::wanted::Wanted;
 use phoenix_tools::arc::{
-    ARCSTATS_FILE, CMDLINE_FILE, MODPROBE_FILE, cmdline_limit, modprobe_files, modprobe_limit,
-    parse_arcstats, parse_modprobe_files,
+    ARCSTATS_FILE, CMDLINE_FILE, MODPROBE_DIR, MODPROBE_ENDING, MODPROBE_FILE, cmdline_limit,
+    modprobe_limit, parse_arcstats,
 };
+use phoenix_tools::drop_ins;
 use phoenix_tools::mounts::{MOUNTS_FILE, parse_mounts};
 use phoenix_tools::parse::{ParseError, ReadError};
 use phoenix_tools::system::{
@@ -79,7 +80,7 @@ fn arc(host: &dyn Host) -> Result<ObservedArc, ReadError> {
         c_min: stats.map(|stats| stats.c_min),
         ..ObservedArc::default()
     };
-    for file in modprobe_confs(host)? {
+    for file in drop_ins::list(host, MODPROBE_DIR, MODPROBE_ENDING)? {
         let text = host.read_foreign(Utf8Path::new(&file))?;
         let text = text.filter(|text| !text.contains(INITRAMFS_PENDING));
         if let Some(limit) = text.as_deref().and_then(modprobe_limit) {
@@ -93,20 +94,6 @@ fn arc(host: &dyn Host) -> Result<ObservedArc, ReadError> {
         arc.overruled_by = Some(CMDLINE_FILE.to_owned());
     }
     Ok(arc)
-}
-
-/// The files that modprobe reads, in its order; a host without the directory has none.
-fn modprobe_confs(host: &dyn Host) -> Result<BTreeSet<String>, ReadError> {
-    let command = modprobe_files();
-    let output = host.run(&command)?;
-    let missing = output
-        .stderr
-        .trim_end()
-        .ends_with(": No such file or directory");
-    if output.code != Some(0) && missing {
-        return Ok(BTreeSet::new());
-    }
-    Ok(parse_modprobe_files(output.check(&command)?))
 }
 
 /// Looks at the wanted directories, except those on a pool that does not answer: looking would

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use phoenix_tools::{arc, disk, mounts as mount_table, nfs, pve, system, zfs, zpool};
+use phoenix_tools::{arc, disk, drop_ins, mounts as mount_table, nfs, pve, system, zfs, zpool};
 
 use super::read;
 
@@ -75,7 +75,9 @@ pub(super) fn exports_file(text: &str) {
 }
 
 pub(super) fn exports_files(text: &str) {
-    read(text, |text| Ok::<_, Infallible>(nfs::parse_files(text)));
+    read(text, |text| {
+        Ok::<_, Infallible>(drop_ins::parse_files(text))
+    });
 }
 
 pub(super) fn exports_list(text: &str) {

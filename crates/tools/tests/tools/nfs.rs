@@ -1,6 +1,7 @@
 //! The exports file and what the server exports.
 
 use phoenix_host::command::Effect;
+use phoenix_tools::drop_ins;
 use phoenix_tools::nfs::{self, Exports};
 use proptest::prelude::*;
 
@@ -12,7 +13,7 @@ fn command_lines_are_those_that_the_tools_take() {
         (nfs::list(), "exportfs -s", Effect::Read),
         (nfs::reload(), "exportfs -ra", Effect::Write),
         (
-            nfs::files(),
+            drop_ins::files(nfs::EXPORTS_DIR, nfs::EXPORTS_ENDING),
             "find /etc/exports.d -maxdepth 1 -name '*.exports' -printf '%p\\n'",
             Effect::Read,
         ),

@@ -7,7 +7,7 @@ use phoenix_host::command::{Command, Effect, Output, Program};
 use phoenix_host::readonly::ReadOnly;
 use phoenix_host::transcript::{RecordHost, ReplayHost};
 use phoenix_host::{Change, Host, HostError, PermissionChange};
-use phoenix_tools::{disk, nfs, pve, system, zfs, zpool};
+use phoenix_tools::{disk, drop_ins, nfs, pve, system, zfs, zpool};
 
 use crate::{Scripted, properties};
 
@@ -117,7 +117,7 @@ fn reads() -> Vec<Command> {
         pve::storages(),
         pve::containers(),
         nfs::list(),
-        nfs::files(),
+        drop_ins::files(nfs::EXPORTS_DIR, nfs::EXPORTS_ENDING),
         system::passwd(&["root"]),
         system::group(&["root"]),
         system::directories(&["/"]),
