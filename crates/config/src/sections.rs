@@ -3,7 +3,6 @@
 //! A file may hold other tools' sections, so a foreign key is no mistake. But nothing is right by not
 //! being read: who compares a file with a host says what of it was read.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::code::Code;
@@ -39,7 +38,7 @@ const ELSEWHERE: [(&str, &str); 17] = [
 ];
 
 /// The top-level keys of a file, sorted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sections {
     /// What phoenix reads.
     pub read: Vec<String>,

@@ -6,7 +6,7 @@
 pub mod graph;
 mod plan;
 
-pub use plan::{plan, plan_pieces};
+pub use plan::{not_read, plan, plan_pieces};
 
 /// How text is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use phoenix::code::EndCode;
 use phoenix::planner::plan::Action;
-use phoenix::zfs::text::visible;
+use phoenix::planner::render;
 use phoenix::{ExitStatus, Plan};
 
 use super::args::{Format, StatusArgs};
@@ -30,7 +30,7 @@ pub(crate) fn run(terminal: &Terminal, args: &StatusArgs) -> CommandResult {
     match args.format.format {
         Format::Json => terminal.pieces(|to| plan.write_json(to))?,
         Format::Text if terminal.quiet && plan.is_empty() && plan.is_healthy() => {}
-        Format::Text => terminal.data(&format!("{}{}", text(&plan), left(&plan)))?,
+        Format::Text => terminal.data(&format!("{}{}", text(&plan), render::not_read(&plan)))?,
     }
     Ok(if plan.is_empty() && plan.is_healthy() {
         ExitStatus::Done
@@ -80,14 +80,6 @@ fn text(plan: &Plan) -> String {
         }
     }
     text
-}
-
-/// What of the files was left to others.
-fn left(plan: &Plan) -> String {
-    match plan.not_read() {
-        keys if keys.is_empty() => String::new(),
-        keys => format!("  not read  {}\n", visible(&keys.join(", "))),
-    }
 }
 
 fn differs(count: usize) -> String {

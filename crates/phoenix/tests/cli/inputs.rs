@@ -207,7 +207,7 @@ fn what_of_a_file_is_left_to_others_is_told() {
         .expect_code(0);
     assert_eq!(
         status.stdout,
-        "pve-sim: the host matches the file.\n  not read  exports\\n, users\n"
+        "pve-sim: the host matches the file.\nNot read: exports\\n, users.\n"
     );
     let plan = scenario
         .run("plan mine.json --host sim:host.json")

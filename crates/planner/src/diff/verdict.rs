@@ -65,12 +65,7 @@ pub(super) fn refused(
     reason: impl Into<String>,
     help: impl Into<String>,
 ) -> Stop {
-    Stop::Refused {
-        code,
-        reason: reason.into(),
-        help: help.into(),
-        at: None,
-    }
+    stop(None, code, reason.into(), help.into())
 }
 
 /// The reason not to do something, which stands at one place of the object.
@@ -80,11 +75,15 @@ pub(super) fn refused_at(
     reason: impl Into<String>,
     help: impl Into<String>,
 ) -> Stop {
+    stop(Some(at.clone()), code, reason.into(), help.into())
+}
+
+fn stop(at: Option<Pointer>, code: RefusalCode, reason: String, help: String) -> Stop {
     Stop::Refused {
         code,
-        reason: reason.into(),
-        help: help.into(),
-        at: Some(at.clone()),
+        reason,
+        help,
+        at,
     }
 }
 

@@ -29,12 +29,12 @@ pub fn plan_pieces(plan: &Plan, style: Style) -> impl Iterator<Item = String> {
     let notes = plan.notes.iter().map(move |note| note_block(note, style));
     let says_nothing = plan.is_empty() && plan.notes.is_empty();
     let gap = if says_nothing { "" } else { "\n" };
-    let end = std::iter::once_with(move || format!("{gap}{}\n{}", last_line(plan), left(plan)));
+    let end = std::iter::once_with(move || format!("{gap}{}\n{}", last_line(plan), not_read(plan)));
     steps.chain(refusals).chain(notes).chain(end)
 }
 
-/// What of the files was left to others; empty if there is nothing.
-fn left(plan: &Plan) -> String {
+/// What of the files was left to others, in a line; empty if there is nothing.
+pub fn not_read(plan: &Plan) -> String {
     match plan.not_read() {
         keys if keys.is_empty() => String::new(),
         keys => format!("Not read: {}.\n", visible(&keys.join(", "))),
