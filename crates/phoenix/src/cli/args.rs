@@ -3,6 +3,8 @@
 //! Owns parsing only. What an argument does is the business of the command that takes it. The
 //! completions and the man page are made from these types.
 
+mod format;
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use phoenix::DEFAULT_JOBS;
 use phoenix::config::address::Address;
 use phoenix::host::ssh::{Target, TargetError};
+
+pub(crate) use format::{Format, FormatArgs, GraphFormat, ReportFormat};
 
 /// Declares, plans and applies the storage of a Proxmox host from one JSON file.
 #[derive(Debug, Parser)]
@@ -192,18 +196,6 @@ pub(crate) struct StrictArgs {
     /// Refuse a file that draws a warning, as if it were invalid.
     #[arg(long)]
     pub(crate) deny_warnings: bool,
-}
-
-/// The forms of what is wrong with a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    #[default]
-    Text,
-    Json,
-    /// Workflow commands, which GitHub shows beside the code.
-    Github,
-    /// SARIF 2.1.0.
-    Sarif,
 }
 
 #[derive(Debug, Args)]
@@ -425,33 +417,6 @@ pub(crate) enum SchemaChoice {
 pub(crate) struct ExplainArgs {
     /// The code, such as phoenix::schema::unknown-key; without one, all codes are listed.
     pub(crate) code: Option<String>,
-}
-
-/// The form of the data on standard output.
-#[derive(Debug, Args)]
-pub(crate) struct FormatArgs {
-    /// For people or for programs.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    #[default]
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GraphFormat {
-    /// For the terminal.
-    Tree,
-    /// For Graphviz.
-    Dot,
-    /// For Markdown.
-    Mermaid,
-    /// For programs.
-    Json,
 }
 
 /// Which machine a command is about.
